@@ -1,0 +1,142 @@
+import type { z } from 'zod';
+import type { StreamDefinition } from '../schema/definition.ts';
+import type { Committed, Load, Loaded, Manifest, Prepared, StagedFile, StagedFormat, StreamState } from '../schema/load.ts';
+import type { Cursor, Partition, Stream, Target } from '../schema/stream.ts';
+import type { Column } from '../schema/column.ts';
+import type { Step } from '../schema/step.ts';
+
+/**
+ * The roles that a kind of system can play. A connector plays one or more of them; each value below is opened for one step
+ * (`open…`), used by one caller at a time and closed by `await using`. Every method may run again with the same arguments.
+ * Failures are `MillraceError`s; anything else is a bug and is retried a few times.
+ */
+
+/** How a step runs: its cancellation, its name at the other side, and where it reports durable progress. */
+export interface Attempt {
+  /** Aborted when the step is cancelled or timed out; drivers stop their work (`pg_cancel_backend`, `interrupt`) and throw. */
+  readonly signal: AbortSignal;
+  /** Names the step across its attempts: `millrace:<load id>:<step>:<no>`; sessions carry it, at most 63 bytes. */
+  readonly name: string;
+  /** Called after durable progress, or while a long statement is proved alive; small JSON. */
+  beat(progress?: unknown): void;
+}
+
+/** What `check` of a connection found; empty problems mean that it works. */
+export interface CheckReport {
+  /** Product and version, for people. */
+  readonly system: string;
+  /** Sentences: what doesn't work and the remedy (a missing grant with its GRANT). */
+  readonly problems: readonly string[];
+  /** Sentences: what works less well than it could, and how to mend it. */
+  readonly warnings: readonly string[];
+}
+
+/** Bytes of a stream in the plan's format. Page boundaries mean nothing; `rows` counts the rows known to be complete so far by this page. */
+export interface Page {
+  readonly bytes: Uint8Array;
+  readonly rows: number;
+}
+
+export interface PlanRequest {
+  readonly definition: StreamDefinition;
+  /** The stream as `discover` gave it. */
+  readonly stream: Stream;
+  /** The stored cursor; undefined on a first or full read. */
+  readonly cursor: Cursor | undefined;
+  /** A window to read again (`--from`, `--to`), inclusive and exclusive; never moves the cursor. */
+  readonly window: { readonly from?: Cursor; readonly to?: Cursor } | undefined;
+  /** Leading transform steps for the source to take over; it takes as many as it can, in order. */
+  readonly steps: readonly Step[];
+  /** Formats that the next step can read, in order of preference. */
+  readonly formats: readonly StagedFormat['kind'][];
+  readonly partitionBytes: number;
+  /** At most this many partitions. */
+  readonly maxPartitions: number;
+}
+
+export interface SourcePlan {
+  readonly partitions: readonly Partition[];
+  readonly format: StagedFormat['kind'];
+  /** What the pages hold, in order, after the steps taken over. */
+  readonly columns: readonly Column[];
+  /** How many of `steps` the source's own query does. */
+  readonly stepsTaken: number;
+  /** To be stored by the commit as the next cursor; null keeps the stored one. */
+  readonly nextCursor: Cursor | null;
+  /** True when the partitions together are the whole stream. */
+  readonly complete: boolean;
+  /** Where the rows of a merge or history are equal by cursor, how `>=` reads them again: nothing here to know for callers. */
+  readonly notes: readonly string[];
+  /** Identity of the source (cluster and database, folder), for the fingerprint. No secrets. */
+  readonly identity: string;
+  /** Rows that the source's own filters leave out aren't read; so they are not in the books. */
+  readonly estimatedRows?: number;
+}
+
+export interface ReadRequest {
+  readonly definition: StreamDefinition;
+  readonly stream: Stream;
+  readonly plan: Omit<SourcePlan, 'partitions'>;
+  readonly steps: readonly Step[];
+  readonly partition: Partition;
+}
+
+export interface ReadPages {
+  readonly format: StagedFormat;
+  readonly pages: AsyncIterable<Page>;
+}
+
+export interface Source extends AsyncDisposable {
+  check(attempt: Attempt): Promise<CheckReport>;
+  /** Streams that match the patterns (exact names or `*` wildcards), all without patterns. Throws `not-found` naming the nearest when an exact name is missing. */
+  discover(patterns: readonly string[] | undefined, attempt: Attempt): Promise<readonly Stream[]>;
+  /** Fixes what this run reads, as partitions that can be read in any order, and again. */
+  plan(request: PlanRequest, attempt: Attempt): Promise<SourcePlan>;
+  /** Reads one partition from its start. */
+  read(request: ReadRequest, attempt: Attempt): Promise<ReadPages>;
+}
+
+export interface Warehouse extends AsyncDisposable {
+  /** What `load` takes, in order of preference. */
+  readonly formats: readonly StagedFormat['kind'][];
+  check(attempt: Attempt): Promise<CheckReport>;
+  /** The stream's state; makes or migrates the books (`_millrace`) when they are missing or older. */
+  state(
+    stream: { readonly project: string; readonly pipeline: string; readonly stream: string; readonly target: Target },
+    attempt: Attempt,
+  ): Promise<StreamState>;
+  /**
+   * Takes the stream's fence for this load (the same load id gets its epoch back), checks fingerprint, contract and ownership of the
+   * target, and makes the load's table. Throws `schema`, `conflict`, `config`.
+   */
+  prepare(load: Load, attempt: Attempt): Promise<Prepared>;
+  /** Puts one file into the load's table, once: a second attempt returns what the first recorded. Throws `staging-lost` when rows or bytes differ from the reference. */
+  load(
+    load: Load,
+    prepared: Prepared,
+    file: StagedFile,
+    fileNo: number,
+    bytes: AsyncIterable<Uint8Array>,
+    attempt: Attempt,
+  ): Promise<Loaded>;
+  /** Delivers the load in one transaction: rows, cursor, rejections and books. A second attempt returns what was committed. Throws `fenced`, `conflict`, `staging-lost`, `schema`, `rejected`. */
+  commit(load: Load, prepared: Prepared, manifest: Manifest, rejections: AsyncIterable<Uint8Array>, attempt: Attempt): Promise<Committed>;
+  /** Gives up a load: its table goes, a sample of its rejections is kept under its id. */
+  discard(
+    load: Load,
+    prepared: Prepared | undefined,
+    rejections: AsyncIterable<Uint8Array>,
+    reason: string,
+    attempt: Attempt,
+  ): Promise<void>;
+}
+
+/** What a kind of system is: its settings and the roles it plays. `Settings` are resolved: secrets in place of references. */
+export interface Connector<Settings> {
+  readonly type: string;
+  readonly settings: z.ZodType<Settings>;
+  /** Options of a stream that this kind reads, under `read`. */
+  readonly readOptions?: z.ZodType;
+  readonly openSource?: (settings: Settings, name: string) => Promise<Source>;
+  readonly openWarehouse?: (settings: Settings, name: string) => Promise<Warehouse>;
+}

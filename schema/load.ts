@@ -1,0 +1,149 @@
+import type { Column } from './column.ts';
+import type { Cursor, Target } from './stream.ts';
+import type { StreamDefinition } from './definition.ts';
+
+/** How the bytes of a staged file are to be read. */
+export type StagedFormat =
+  /** PostgreSQL's binary COPY, with header and trailer; columns in the load's order. */
+  | { readonly kind: 'pgcopy' }
+  /**
+   * The one CSV of Millrace: UTF-8, comma, LF, no header, every value quoted (`""` is the empty string, a quote is doubled),
+   * NULL is nothing at all; columns in the load's order, values in PostgreSQL's text form (UTC, ISO dates, bytea hex).
+   */
+  | { readonly kind: 'csv' }
+  /** A file from outside, byte for byte; `dialect` is what the files connector found at plan. */
+  | { readonly kind: 'foreign'; readonly dialect: FileDialect };
+
+/** The dialect of a file from outside, sniffed once at plan or given by the user, and kept. */
+export type FileDialect =
+  | {
+      readonly type: 'csv';
+      readonly delimiter: string;
+      /** Empty: values are never quoted. */
+      readonly quote: string;
+      readonly escape: string;
+      readonly header: boolean;
+      readonly encoding: 'utf-8' | 'utf-16' | 'latin-1';
+      readonly newline: '\n' | '\r\n' | '\r';
+      /** Bytes of the longest line, with a margin. */
+      readonly maxLineBytes: number;
+      /** Names as they stand in the header, or `column1`… without one. */
+      readonly columns: readonly string[];
+    }
+  | { readonly type: 'ndjson' | 'json'; readonly columns: readonly Column[] }
+  | { readonly type: 'parquet'; readonly columns: readonly Column[] };
+
+/** An immutable, complete file in staging. */
+export interface StagedFile {
+  /** Id of the store that holds it; a worker with another store is found out by it. */
+  readonly store: string;
+  /** Path inside the store: `<project>/<pipeline>/<stream>/<load id>/<name>`, each part made safe. */
+  readonly name: string;
+  readonly format: StagedFormat;
+  /** -1 where it isn't known yet (a file from outside before it was parsed). */
+  readonly rows: number;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Rows by what became of them. `read = loaded + rejected + filtered + duplicates + unchanged` holds for each load. */
+export interface Counts {
+  readonly read: number;
+  readonly loaded: number;
+  readonly rejected: number;
+  readonly filtered: number;
+  readonly duplicates: number;
+  readonly unchanged: number;
+}
+
+/** What one partition became in staging: rows in = rows of `files` + rejected + filtered + duplicates. */
+export interface Transformed {
+  readonly files: readonly StagedFile[];
+  /** Rejections as a staged csv of `RejectionColumns`; absent when there are none. */
+  readonly rejections?: StagedFile;
+  readonly read: number;
+  readonly rejected: number;
+  readonly filtered: number;
+  readonly duplicates: number;
+}
+
+/** Columns of a staged rejections file, in this order, all text. */
+export const rejectionColumns = ['partition', 'file', 'position', 'key', 'column', 'rule', 'reason', 'row'] as const;
+
+/**
+ * One stream in one run, delivered by one commit. The workflow fixes `id`, `expectedVersion` and `generation`
+ * before the first attempt; no attempt reads them again.
+ */
+export interface Load {
+  readonly id: string;
+  readonly project: string;
+  readonly pipeline: string;
+  /** Name of the stream, as the source spells it. */
+  readonly stream: string;
+  readonly target: Target;
+  readonly definition: StreamDefinition;
+  /** What is delivered, in the order of the staged files. */
+  readonly columns: readonly Column[];
+  /** Version of the state that the plan read; 0 when there was none. */
+  readonly expectedVersion: number;
+  readonly generation: number;
+  /** Where the next read begins, stored by the commit; null leaves the cursor as it is (windows, streams without one). */
+  readonly cursor: Cursor | null;
+  /** True when the files hold the stream completely, from one enumeration: deletes may be inferred. */
+  readonly complete: boolean;
+  readonly fingerprint: Fingerprint;
+  /** Workflow and run id, for the books. */
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
+/** What the state of a stream hangs on; a later run with another one is refused, but for `transform`, which only warns. */
+export interface Fingerprint {
+  readonly source: string;
+  readonly stream: string;
+  readonly cursor: string | null;
+  readonly key: readonly string[];
+  readonly mode: string;
+  readonly target: string;
+  readonly transform: string;
+}
+
+/** The state of a stream as the warehouse keeps it. */
+export interface StreamState {
+  readonly version: number;
+  readonly generation: number;
+  readonly cursor: Cursor | null;
+  readonly fingerprint: Fingerprint | null;
+  /** False when the target table is missing although the state says it was loaded. */
+  readonly targetExists: boolean;
+}
+
+export interface Prepared {
+  readonly epoch: number;
+  /** The load's own table, qualified and quoted. */
+  readonly table: string;
+  /** Sentences for the run page: columns added, types widened, sessions that hold a bound back. */
+  readonly notes: readonly string[];
+}
+
+/** What one file's load did; a second attempt returns what the first recorded. */
+export interface Loaded {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** The files of a load and what transform counted, as the commit checks and books them. */
+export interface Manifest {
+  readonly files: readonly { readonly no: number; readonly rows: number; readonly sha256: string }[];
+  readonly rejections: readonly StagedFile[];
+  readonly read: number;
+  readonly rejected: number;
+  readonly filtered: number;
+  readonly duplicates: number;
+}
+
+export interface Committed extends Counts {
+  readonly version: number;
+  readonly deleted: number;
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,24 @@
+import type { StagedFile, StagedFormat } from '../schema/load.ts';
+
+/**
+ * Temporary storage for files between steps. A file is complete or absent: it appears under its name only after all of its
+ * bytes are durable. Names are relative, with `/`; writing a name again replaces the file.
+ */
+export interface Staging {
+  /** Identity of the store, kept in its root and part of every reference. */
+  readonly id: string;
+  /** Streams bytes to a new file. Aborted or failed: nothing is left under the name. Throws `unavailable` when the disk is full. */
+  write(name: string, format: StagedFormat, bytes: AsyncIterable<Uint8Array>, rows: () => number, signal: AbortSignal): Promise<StagedFile>;
+  /** A local path on which a tool writes a file that `adopt` then takes; unique to the call. */
+  scratch(): Promise<string>;
+  /** Makes the file at a scratch path a staged file: fsync, sha256, rename. */
+  adopt(path: string, name: string, format: StagedFormat, rows: number): Promise<StagedFile>;
+  /** Reads a file; the checksum is verified while it streams, and a mismatch or a missing file throws `staging-lost`. */
+  read(file: StagedFile): AsyncIterable<Uint8Array>;
+  /** A local path with the file's bytes, for DuckDB. Throws `staging-lost` when the file is missing or another store's. */
+  local(file: StagedFile): Promise<string>;
+  /** Names of the folders directly below one, oldest first: loads of a stream. */
+  list(folder: string): Promise<readonly string[]>;
+  /** Removes a file, or a folder with all below it; absent is fine. */
+  remove(name: string): Promise<void>;
+}
