@@ -13,12 +13,14 @@ export interface Staging {
   scratch(): Promise<string>;
   /** Makes the file at a scratch path a staged file: fsync, sha256, rename. */
   adopt(path: string, name: string, format: StagedFormat, rows: number): Promise<StagedFile>;
-  /** Reads a file; the checksum is verified while it streams, and a mismatch or a missing file throws `staging-lost`. */
+  /** Reads a file; the checksum is verified before its last bytes are handed on, and a mismatch or a missing file throws `staging-lost`, another store's `config`. */
   read(file: StagedFile): AsyncIterable<Uint8Array>;
-  /** A local path with the file's bytes, for DuckDB. Throws `staging-lost` when the file is missing or another store's. */
+  /** A local path with the file's bytes, for DuckDB. Throws `staging-lost` when the file is missing, `config` when it is another store's. */
   local(file: StagedFile): Promise<string>;
   /** Names of the folders directly below one, oldest first: loads of a stream. */
   list(folder: string): Promise<readonly string[]>;
   /** Removes a file, or a folder with all below it; absent is fine. */
   remove(name: string): Promise<void>;
+  /** Removes unfinished files of writers that ended, when nobody has written to them for `age` milliseconds; returns how many. */
+  sweep(age: number): Promise<number>;
 }
