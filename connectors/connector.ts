@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { StreamDefinition } from '../schema/definition.ts';
+import type { ModelDefinition, StreamDefinition } from '../schema/definition.ts';
 import type { Committed, Load, Loaded, Manifest, Prepared, StagedFile, StagedFormat, StreamState } from '../schema/load.ts';
 import type { Cursor, Partition, Stream, Target } from '../schema/stream.ts';
 import type { Column } from '../schema/column.ts';
@@ -96,6 +96,15 @@ export interface Source extends AsyncDisposable {
   read(request: ReadRequest, attempt: Attempt): Promise<ReadPages>;
 }
 
+/** What the build of a model did. */
+export interface Built {
+  /** True when a pipeline that the model follows has never committed; nothing was built. */
+  readonly skipped: boolean;
+  /** Rows of a table; 0 for views. */
+  readonly rows: number;
+  readonly notes: readonly string[];
+}
+
 export interface Warehouse extends AsyncDisposable {
   /** What `load` takes, in order of preference. */
   readonly formats: readonly StagedFormat['kind'][];
@@ -129,6 +138,8 @@ export interface Warehouse extends AsyncDisposable {
     reason: string,
     attempt: Attempt,
   ): Promise<void>;
+  /** Builds a model as a view or table, what hangs on it kept, and checks its rules. Throws `config` with the database's message, `rejected`. */
+  build(model: ModelDefinition, attempt: Attempt): Promise<Built>;
 }
 
 /** What a kind of system is: its settings and the roles it plays. `Settings` are resolved: secrets in place of references. */

@@ -58,6 +58,22 @@ export const alertDefinition = z.strictObject({
   template: z.enum(['json', 'slack']),
 });
 
+export const modelDefinition = z.strictObject({
+  format: z.number().int(),
+  project: z.string(),
+  name: z.string(),
+  warehouse: connectionDefinition,
+  sql: z.string(),
+  build: z.enum(['none', 'view', 'table']),
+  into: z.strictObject({ schema: z.string(), table: z.string() }).optional(),
+  after: z.array(z.string()),
+  /** Rules by column, as the step `expect`. */
+  expect: stepSchema.optional(),
+  alerts: z.array(alertDefinition),
+  heartbeatTimeout: z.number().int().min(1000),
+});
+export type ModelDefinition = z.infer<typeof modelDefinition>;
+
 export const pipelineDefinition = z.strictObject({
   format: z.number().int(),
   project: z.string(),
@@ -72,6 +88,8 @@ export const pipelineDefinition = z.strictObject({
   parallelPartitions: z.number().int().min(1),
   /** Bytes aimed at for one partition. */
   partitionBytes: z.number().int().min(1),
+  /** Models that name this pipeline in `after`. */
+  models: z.array(modelDefinition),
   alerts: z.array(alertDefinition),
   /** Milliseconds without a success after which the pipeline is late. */
   expectEvery: z.number().optional(),
@@ -80,18 +98,3 @@ export const pipelineDefinition = z.strictObject({
   heartbeatTimeout: z.number().int().min(1000),
 });
 export type PipelineDefinition = z.infer<typeof pipelineDefinition>;
-
-export const modelDefinition = z.strictObject({
-  format: z.number().int(),
-  project: z.string(),
-  name: z.string(),
-  warehouse: connectionDefinition,
-  sql: z.string(),
-  build: z.enum(['none', 'view', 'table']),
-  into: z.strictObject({ schema: z.string(), table: z.string() }).optional(),
-  after: z.array(z.string()),
-  expect: stepSchema.optional(),
-  alerts: z.array(alertDefinition),
-  heartbeatTimeout: z.number().int().min(1000),
-});
-export type ModelDefinition = z.infer<typeof modelDefinition>;

@@ -56,17 +56,6 @@ export interface Counts {
   readonly unchanged: number;
 }
 
-/** What one partition became in staging: rows in = rows of `files` + rejected + filtered + duplicates. */
-export interface Transformed {
-  readonly files: readonly StagedFile[];
-  /** Rejections as a staged csv of `RejectionColumns`; absent when there are none. */
-  readonly rejections?: StagedFile;
-  readonly read: number;
-  readonly rejected: number;
-  readonly filtered: number;
-  readonly duplicates: number;
-}
-
 /** Columns of a staged rejections file, in this order, all text. */
 export const rejectionColumns = ['partition', 'file', 'position', 'key', 'column', 'rule', 'reason', 'row'] as const;
 

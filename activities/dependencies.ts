@@ -1,0 +1,17 @@
+import type { Source, Warehouse } from '../connectors/connector.ts';
+import type { ConnectionDefinition } from '../schema/definition.ts';
+import type { Staging } from '../staging/staging.ts';
+
+/** What the worker gives to activities. Connections are opened with their secrets resolved, for one step each. */
+export interface Dependencies {
+  readonly staging: Staging;
+  openSource(connection: ConnectionDefinition): Promise<Source>;
+  openWarehouse(connection: ConnectionDefinition): Promise<Warehouse>;
+  /** DuckDB's share of the worker: `384MB`, and threads. */
+  readonly transformMemory: string;
+  readonly transformThreads: number;
+  /** Removes secrets of a text that goes to logs or Temporal. */
+  scrub(text: string): string;
+  /** The run that a workflow id is busy with: its parent when it has one. */
+  findRun(workflowId: string): Promise<{ workflowId: string; runId: string } | undefined>;
+}

@@ -1,0 +1,49 @@
+import { activityInfo } from '@temporalio/activity';
+import type { Attempt, ReadPages } from '../connectors/connector.ts';
+import { MillraceError } from '../schema/errors.ts';
+import type { StagedFile } from '../schema/load.ts';
+import type { StagedPart } from '../schema/run.ts';
+import { currentAttempt } from './attempt.ts';
+import type { Dependencies } from './dependencies.ts';
+import { folderOf, readPlan, toPart, writeJson, type PlanFile } from './plan-file.ts';
+
+export interface ExtractInput {
+  readonly plan: StagedFile;
+  readonly no: number;
+}
+
+/** Streams a source's pages into one staged file, counting rows. */
+async function stage(deps: Dependencies, name: string, read: ReadPages, attempt: Attempt): Promise<StagedFile> {
+  let rows = 0;
+  async function* bytes(): AsyncIterable<Uint8Array> {
+    for await (const page of read.pages) {
+      rows = page.rows;
+      if (page.bytes.length > 0) yield page.bytes;
+    }
+  }
+  return await deps.staging.write(name, read.format, bytes(), () => rows, attempt.signal);
+}
+
+function partitionOf(plan: PlanFile, no: number): PlanFile['source']['partitions'][number] {
+  const partition = plan.source.partitions.find((candidate) => candidate.no === no);
+  if (partition === undefined) throw new MillraceError('staging-lost', `stream ${plan.load.stream}: the plan has no partition ${no}`);
+  return partition;
+}
+
+/** Reads one partition into staging, under a name of its attempt, so that an attempt that was given up can't change another's file. */
+export const createExtract = (deps: Dependencies) =>
+  async function extract(input: ExtractInput): Promise<StagedPart> {
+    const plan = await readPlan(deps.staging, input.plan);
+    const { load, pipeline, source, stream } = plan;
+    const attempt = currentAttempt(load.id, 'extract', input.no);
+    await using opened = await deps.openSource(pipeline.from);
+    const taken = load.definition.transform.slice(0, source.stepsTaken);
+    const read = await opened.read(
+      { definition: load.definition, stream, plan: source, steps: taken, partition: partitionOf(plan, input.no) },
+      attempt,
+    );
+    const name = `${folderOf(load)}/extract-${input.no}-${activityInfo().attempt}`;
+    const file = await stage(deps, name, read, attempt);
+    if (read.format.kind !== 'foreign') return toPart(file);
+    return { ...toPart(file), format: toPart(await writeJson(deps.staging, `${name}.format`, read.format, attempt.signal)) };
+  };

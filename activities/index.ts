@@ -1,0 +1,28 @@
+import { createBuild } from './build.ts';
+import { createCleanUp } from './clean-up.ts';
+import { createCommit } from './commit.ts';
+import type { Dependencies } from './dependencies.ts';
+import { createExpand } from './expand.ts';
+import { createExtract } from './extract.ts';
+import { createFindRun } from './find-run.ts';
+import { createGiveUp } from './give-up.ts';
+import { createLoad } from './load.ts';
+import { createPlan } from './plan.ts';
+import { createPrepare } from './prepare.ts';
+import { createTransform } from './transform.ts';
+
+/** Every step that a workflow can ask for, over what the worker gives. */
+export const createActivities = (deps: Dependencies) => ({
+  expand: createExpand(deps),
+  plan: createPlan(deps),
+  prepare: createPrepare(deps),
+  extract: createExtract(deps),
+  transform: createTransform(deps),
+  load: createLoad(deps),
+  commit: createCommit(deps),
+  giveUp: createGiveUp(deps),
+  cleanUp: createCleanUp(deps),
+  build: createBuild(deps),
+  findRun: createFindRun(deps),
+});
+export type Activities = ReturnType<typeof createActivities>;

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import type { Source, SourcePlan } from '../connectors/connector.ts';
+import type { Column } from '../schema/column.ts';
+import type { PipelineDefinition } from '../schema/definition.ts';
+import { definitionFormat, pipelineDefinition } from '../schema/definition.ts';
+import { MillraceError } from '../schema/errors.ts';
+import type { Fingerprint, Load, StreamState } from '../schema/load.ts';
+import type { PlanSummary, StreamRun } from '../schema/run.ts';
+import type { Stream } from '../schema/stream.ts';
+import { describe, needsWholeStream } from '../transform/transform.ts';
+import { currentAttempt } from './attempt.ts';
+import type { Dependencies } from './dependencies.ts';
+import { folderOf, writeJson, type PlanFile } from './plan-file.ts';
+
+/** More would crowd the run's history; larger streams get larger partitions, not more. */
+const maxPartitions = 256;
+
+export interface PlanInput {
+  readonly run: StreamRun;
+  /** Fixed by the workflow before the first attempt. */
+  readonly loadId: string;
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
+/** Refuses a definition of a newer format, and one that isn't of its form. */
+function validate(pipeline: PipelineDefinition): void {
+  if (pipeline.format > definitionFormat) {
+    throw new MillraceError(
+      'config',
+      `pipeline ${pipeline.name} was applied by a newer millrace (definition format ${pipeline.format}; this worker reads up to ${definitionFormat}): update the worker`,
+    );
+  }
+  const parsed = pipelineDefinition.safeParse(pipeline);
+  if (!parsed.success)
+    throw new MillraceError(
+      'config',
+      `pipeline ${pipeline.name}: the definition is damaged: ${parsed.error.issues[0]?.message ?? ''}; run millrace apply again`,
+    );
+}
+
+async function findStream(source: Source, run: StreamRun, attempt: ReturnType<typeof currentAttempt>): Promise<Stream> {
+  const [stream] = await source.discover([run.part.stream], attempt);
+  if (stream === undefined)
+    throw new MillraceError('not-found', `pipeline ${run.pipeline.name}: ${run.pipeline.from.name} has no stream ${run.part.stream}`);
+  return stream;
+}
+
+function keyOf(run: StreamRun, stream: Stream): readonly string[] {
+  const { definition } = run.part;
+  const key = definition.key.length > 0 ? definition.key : stream.key;
+  if (key.length === 0 && (definition.mode === 'merge' || definition.mode === 'history')) {
+    throw new MillraceError(
+      'config',
+      `pipeline ${run.pipeline.name}, stream ${run.part.stream}: mode ${definition.mode} needs a key; ${stream.name} has no primary key, so name its columns with key`,
+    );
+  }
+  return key;
+}
+
+function fingerprintOf(run: StreamRun, key: readonly string[], identity: string): Fingerprint {
+  const { definition, target } = run.part;
+  return {
+    source: identity,
+    stream: run.part.stream,
+    cursor: definition.cursor ?? null,
+    key,
+    mode: definition.mode,
+    target: `${target.schema}.${target.table}`,
+    transform: createHash('sha256').update(JSON.stringify(definition.transform)).digest('hex').slice(0, 16),
+  };
+}
+
+function checkKey(run: StreamRun, key: readonly string[], columns: readonly Column[]): void {
+  const missing = key.filter((name) => !columns.some((column) => column.name === name));
+  if (missing.length > 0 && run.part.definition.key.length > 0) {
+    throw new MillraceError(
+      'config',
+      `pipeline ${run.pipeline.name}, stream ${run.part.stream}: the key column ${missing.join(', ')} is not among the columns after the transform (${columns.map((column) => column.name).join(', ')})`,
+    );
+  }
+}
+
+interface Sources {
+  readonly stream: Stream;
+  readonly state: StreamState;
+  readonly source: SourcePlan;
+}
+
+async function planSource(deps: Dependencies, input: PlanInput): Promise<Sources> {
+  const { run, loadId } = input;
+  const { pipeline, part, options } = run;
+  const attempt = currentAttempt(loadId, 'plan');
+  await using warehouse = await deps.openWarehouse(pipeline.to);
+  await using source = await deps.openSource(pipeline.from);
+  const [state, stream] = await Promise.all([
+    warehouse.state({ project: pipeline.project, pipeline: pipeline.name, stream: part.stream, target: part.target }, attempt),
+    findStream(source, run, attempt),
+  ]);
+  const fresh = options.fullRefresh || part.definition.mode === 'replace';
+  const planned = await source.plan(
+    {
+      definition: part.definition,
+      stream,
+      cursor: fresh ? undefined : (state.cursor ?? undefined),
+      window: options.window,
+      steps: part.definition.transform,
+      formats: part.definition.transform.length === 0 ? warehouse.formats : ['csv', 'foreign', ...warehouse.formats],
+      partitionBytes: pipeline.partitionBytes,
+      maxPartitions,
+    },
+    attempt,
+  );
+  return { stream, state, source: planned };
+}
+
+/** Fixes what a run reads and what its load delivers, and keeps it in staging. */
+export const createPlan = (deps: Dependencies) =>
+  async function plan(input: PlanInput): Promise<PlanSummary> {
+    const { run, loadId } = input;
+    const { pipeline, part, options } = run;
+    validate(pipeline);
+    const { stream, state, source } = await planSource(deps, input);
+    const key = keyOf(run, stream);
+    const steps = part.definition.transform.slice(source.stepsTaken);
+    const transforms = steps.length > 0 || source.format === 'foreign';
+    const columns = transforms ? await describe(source.columns, steps, { pipeline: pipeline.name, stream: part.stream }) : source.columns;
+    checkKey(run, key, columns);
+    const keyed = key.every((name) => columns.some((column) => column.name === name)) ? key : [];
+    const load: Load = {
+      id: loadId,
+      project: pipeline.project,
+      pipeline: pipeline.name,
+      stream: part.stream,
+      target: part.target,
+      definition: { ...part.definition, key: [...keyed] },
+      columns,
+      expectedVersion: state.version,
+      generation: options.fullRefresh ? state.generation + 1 : state.generation,
+      cursor: options.window === undefined ? source.nextCursor : null,
+      complete: source.complete && options.window === undefined,
+      fingerprint: fingerprintOf(run, keyed, source.identity),
+      workflowId: input.workflowId,
+      runId: input.runId,
+    };
+    const { streams: _, ...rest } = pipeline;
+    const file: PlanFile = { pipeline: rest, stream, source, load, steps, input: source.columns };
+    const signal = currentAttempt(loadId, 'plan').signal;
+    return {
+      loadId,
+      plan: await writeJson(deps.staging, `${folderOf(load)}/plan.json`, file, signal),
+      partitions: source.partitions.length,
+      transforms,
+      wholeStream: transforms && needsWholeStream(steps),
+      estimatedRows: source.estimatedRows ?? stream.estimatedRows ?? -1,
+      notes: [...stream.notes, ...source.notes],
+    };
+  };

@@ -1,0 +1,74 @@
+import { activityInfo } from '@temporalio/activity';
+import type { StagedFile, StagedFormat } from '../schema/load.ts';
+import type { PartitionResult, StagedPart } from '../schema/run.ts';
+import { transform as runTransform, type TransformInput } from '../transform/transform.ts';
+import { currentAttempt } from './attempt.ts';
+import type { Dependencies } from './dependencies.ts';
+import { folderOf, fromPart, readJson, readPlan, toPart, type PlanFile } from './plan-file.ts';
+
+export interface TransformStepInput {
+  readonly plan: StagedFile;
+  /** Number of the result: the partition's, or 0 for a whole stream. */
+  readonly no: number;
+  readonly parts: readonly { readonly no: number; readonly file: StagedPart }[];
+}
+
+const csv: StagedFormat = { kind: 'csv' };
+
+/** The format of an extracted file: the plan's, or for files from outside the dialect kept beside it. */
+async function formatOf(deps: Dependencies, ref: StagedFile, file: StagedPart): Promise<StagedFormat> {
+  return file.format === undefined ? csv : await readJson<StagedFormat>(deps.staging, fromPart(ref, file.format, csv));
+}
+
+async function inputOf(
+  deps: Dependencies,
+  plan: PlanFile,
+  ref: StagedFile,
+  part: TransformStepInput['parts'][number],
+): Promise<TransformInput> {
+  const format = await formatOf(deps, ref, part.file);
+  return {
+    path: await deps.staging.local(fromPart(ref, part.file, format)),
+    format,
+    partition: part.no,
+    label: plan.source.partitions.find((candidate) => candidate.no === part.no)?.label ?? '',
+  };
+}
+
+/** Turns extracted files into one that the warehouse can load, and one of rejections. */
+export const createTransform = (deps: Dependencies) =>
+  async function transform(input: TransformStepInput): Promise<PartitionResult> {
+    const plan = await readPlan(deps.staging, input.plan);
+    const { load, pipeline } = plan;
+    const attempt = currentAttempt(load.id, 'transform', input.no);
+    const inputs = await Promise.all(input.parts.map((part) => inputOf(deps, plan, input.plan, part)));
+    const [outputPath, rejectionsPath, tempFolder] = await Promise.all([
+      deps.staging.scratch(),
+      deps.staging.scratch(),
+      deps.staging.scratch(),
+    ]);
+    const result = await runTransform({
+      pipeline: pipeline.name,
+      stream: load.stream,
+      inputs,
+      columns: plan.input,
+      steps: plan.steps,
+      output: load.columns,
+      key: load.definition.mode === 'merge' || load.definition.mode === 'history' ? load.definition.key : [],
+      onFailure: load.definition.onFailure,
+      protect: load.definition.protect,
+      outputPath,
+      rejectionsPath,
+      memoryLimit: deps.transformMemory,
+      threads: deps.transformThreads,
+      tempFolder,
+      signal: attempt.signal,
+      beat: (progress) => attempt.beat(progress),
+    });
+    const name = `${folderOf(load)}/transform-${input.no}-${activityInfo().attempt}`;
+    const file = toPart(await deps.staging.adopt(outputPath, `${name}.csv`, csv, result.rows));
+    const { read, rejected, filtered, duplicates } = result;
+    if (rejected === 0) return { no: input.no, file, read, rejected, filtered, duplicates };
+    const rejections = toPart(await deps.staging.adopt(rejectionsPath, `${name}.rejections.csv`, csv, rejected));
+    return { no: input.no, file, rejections, read, rejected, filtered, duplicates };
+  };

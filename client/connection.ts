@@ -1,0 +1,45 @@
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { MillraceError } from '../schema/errors.ts';
+
+/** A client of the Temporal server that a project uses. */
+export interface Temporal extends AsyncDisposable {
+  readonly client: Client;
+  readonly address: string;
+  readonly namespace: string;
+}
+
+/** Where a project's Temporal server is: the environment and profiles first (`TEMPORAL_ADDRESS`, …), else the local server's address. */
+export function temporalConfig(localAddress: string | undefined): ReturnType<typeof loadClientConnectConfig> {
+  const config = loadClientConnectConfig();
+  const address = config.connectionOptions.address ?? localAddress;
+  if (address === undefined) {
+    throw new MillraceError(
+      'config',
+      'no Temporal server is known: start one with millrace up, or set TEMPORAL_ADDRESS (or a profile of temporal.toml)',
+    );
+  }
+  return { ...config, connectionOptions: { ...config.connectionOptions, address } };
+}
+
+/** Connects to the project's Temporal server. Throws `unavailable` naming its address. */
+export async function connectTemporal(localAddress?: string): Promise<Temporal> {
+  const { connectionOptions, namespace = 'default' } = temporalConfig(localAddress);
+  const address = connectionOptions.address ?? '';
+  let connection: Connection;
+  try {
+    connection = await Connection.connect({ ...connectionOptions, connectTimeout: '5s' });
+  } catch (error) {
+    throw new MillraceError(
+      'unavailable',
+      `the Temporal server at ${address} does not answer: start it with millrace up, or check TEMPORAL_ADDRESS`,
+      { cause: error },
+    );
+  }
+  return {
+    client: new Client({ connection, namespace }),
+    address,
+    namespace,
+    [Symbol.asyncDispose]: () => connection.close(),
+  };
+}

@@ -1,0 +1,164 @@
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  type ScheduleDescription,
+  type ScheduleHandle,
+  ScheduleNotFoundError,
+  type ScheduleOptions,
+  ScheduleOverlapPolicy,
+} from '@temporalio/client';
+import { TypedSearchAttributes } from '@temporalio/common';
+import { MillraceError } from '../schema/errors.ts';
+import type { Schedule } from '../schema/schedule.ts';
+import { runIdOf, taskQueueOf } from './names.ts';
+import { type Runnable, workflowOf } from './runs.ts';
+import { searchAttributesOf } from './search-attributes.ts';
+
+/** A pipeline or model that runs by itself. `hash` covers the definition and its schedule. */
+export interface Scheduled {
+  readonly runnable: Runnable;
+  readonly schedule: Schedule;
+  readonly hash: string;
+}
+
+export type Change = 'created' | 'updated' | 'unchanged' | 'pruned' | 'stale';
+
+export interface Applied {
+  readonly name: string;
+  /** `stale`: a schedule of this project that the file no longer has; `--prune` removes it. */
+  readonly change: Change;
+}
+
+export interface ApplyOptions {
+  /** Says what would change, and changes nothing. */
+  readonly dryRun?: boolean;
+  /** Removes this project's schedules that the file no longer has. */
+  readonly prune?: boolean;
+}
+
+/** A schedule as an operator sees it. */
+export interface ScheduleStatus {
+  readonly name: string;
+  readonly paused: boolean;
+  readonly note: string;
+  /** Hash of the definition that was applied. */
+  readonly hash: string;
+  readonly next: Date | undefined;
+}
+
+async function optionsOf(client: Client, scheduled: Scheduled): Promise<ScheduleOptions> {
+  const { runnable, schedule, hash } = scheduled;
+  const { project, name } = runnable.definition;
+  const { type, args } = workflowOf(runnable, { trigger: 'schedule', fullRefresh: false });
+  const attributes = await searchAttributesOf(client, project, name, runnable.kind);
+  const spec = 'cron' in schedule.when ? { cronExpressions: [schedule.when.cron] } : { intervals: [{ every: schedule.when.every }] };
+  return {
+    scheduleId: runIdOf(project, name),
+    spec: { ...spec, timezone: schedule.timezone, jitter: schedule.jitter },
+    action: {
+      type: 'startWorkflow',
+      workflowType: type,
+      taskQueue: taskQueueOf(project),
+      workflowId: runIdOf(project, name),
+      args,
+      // The memo of the schedule itself can't be updated; the action's can.
+      memo: { project, name, kind: runnable.kind, definitionHash: hash },
+      ...(attributes.length > 0 ? { typedSearchAttributes: new TypedSearchAttributes(attributes) } : {}),
+    },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: schedule.catchUp, pauseOnFailure: false },
+    memo: { managedBy: 'millrace', project, name },
+  };
+}
+
+async function applyOne(client: Client, scheduled: Scheduled, dryRun: boolean): Promise<Applied> {
+  const { project, name } = scheduled.runnable.definition;
+  const options = await optionsOf(client, scheduled);
+  const handle = client.schedule.getHandle(options.scheduleId);
+  const existing = await describe(handle);
+  if (existing?.action.memo?.['definitionHash'] === scheduled.hash) return { name, change: 'unchanged' };
+  if (dryRun) return { name, change: existing === undefined ? 'created' : 'updated' };
+  if (existing === undefined) return await create(client, options, name);
+  if (existing.memo?.['managedBy'] !== 'millrace') {
+    throw new MillraceError(
+      'config',
+      `schedule ${options.scheduleId} exists and isn't Millrace's: rename project ${project} or remove that schedule`,
+    );
+  }
+  // An operator's pause survives: the state is taken over.
+  await handle.update((previous) => ({
+    spec: options.spec,
+    action: options.action,
+    policies: options.policies ?? {},
+    state: previous.state,
+  }));
+  return { name, change: 'updated' };
+}
+
+/** Another `apply` may be quicker; its schedule is as good. */
+async function create(client: Client, options: ScheduleOptions, name: string): Promise<Applied> {
+  try {
+    await client.schedule.create(options);
+    return { name, change: 'created' };
+  } catch (error) {
+    if (error instanceof ScheduleAlreadyRunning) return { name, change: 'unchanged' };
+    throw error;
+  }
+}
+
+async function describe(handle: ScheduleHandle): Promise<ScheduleDescription | undefined> {
+  try {
+    return await handle.describe();
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+async function* managed(client: Client, project: string): AsyncIterable<string> {
+  for await (const summary of client.schedule.list()) {
+    if (summary.memo?.['managedBy'] === 'millrace' && summary.memo['project'] === project) yield summary.scheduleId;
+  }
+}
+
+/** Makes the server's schedules equal to the project's; the same call again changes nothing. */
+export async function applySchedules(
+  client: Client,
+  project: string,
+  schedules: readonly Scheduled[],
+  options: ApplyOptions = {},
+): Promise<readonly Applied[]> {
+  const applied: Applied[] = [];
+  for (const scheduled of schedules) applied.push(await applyOne(client, scheduled, options.dryRun === true));
+  const wanted = new Set(schedules.map((scheduled) => runIdOf(project, scheduled.runnable.definition.name)));
+  for await (const id of managed(client, project)) {
+    if (wanted.has(id)) continue;
+    const name = id.slice(project.length + 1);
+    const prune = options.prune === true;
+    if (prune && options.dryRun !== true) await client.schedule.getHandle(id).delete();
+    applied.push({ name, change: prune ? 'pruned' : 'stale' });
+  }
+  return applied;
+}
+
+/** The schedule of a pipeline or model; throws `not-found` with the remedy. */
+export async function scheduleOf(client: Client, project: string, name: string): Promise<ScheduleHandle> {
+  const handle = client.schedule.getHandle(runIdOf(project, name));
+  if ((await describe(handle)) === undefined) {
+    throw new MillraceError('not-found', `${name} has no schedule on the server: give it one in the project file and run millrace apply`);
+  }
+  return handle;
+}
+
+/** The state of one schedule; undefined when there is none. */
+export async function scheduleStatus(client: Client, project: string, name: string): Promise<ScheduleStatus | undefined> {
+  const description = await describe(client.schedule.getHandle(runIdOf(project, name)));
+  if (description === undefined) return undefined;
+  const hash = description.action.memo?.['definitionHash'];
+  return {
+    name,
+    paused: description.state.paused,
+    note: description.state.note ?? '',
+    hash: typeof hash === 'string' ? hash : '',
+    next: description.state.paused ? undefined : description.info.nextActionTimes[0],
+  };
+}

@@ -1,0 +1,36 @@
+import { hostname } from 'node:os';
+import { type NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import type { Dependencies } from '../activities/dependencies.ts';
+import { failureInterceptor } from './activity-failures.ts';
+
+export interface WorkerOptions {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly taskQueue: string;
+  readonly dependencies: Dependencies;
+  readonly workflowBundle: WorkflowBundleOption;
+  /** Activities at the same time; they move data, so few are enough. */
+  readonly activities?: number;
+}
+
+/** A worker of one project: its workflows and activities on the project's task queue. */
+export async function createWorker(options: WorkerOptions): Promise<Worker> {
+  const { dependencies } = options;
+  return await Worker.create({
+    connection: options.connection,
+    namespace: options.namespace,
+    taskQueue: options.taskQueue,
+    identity: `${hostname()}:${process.pid}:${options.taskQueue}`,
+    workflowBundle: options.workflowBundle,
+    activities: createActivities(dependencies),
+    interceptors: { activity: [() => ({ inbound: failureInterceptor((text) => dependencies.scrub(text)) })] },
+    maxConcurrentActivityTaskExecutions: options.activities ?? 16,
+    maxCachedWorkflows: 200,
+    // Progress reaches the server within a second or two, and so do cancels and pauses.
+    maxHeartbeatThrottleInterval: '1s',
+    defaultHeartbeatThrottleInterval: '1s',
+    shutdownGraceTime: '20s',
+    shutdownForceTime: '30s',
+  });
+}

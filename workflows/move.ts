@@ -1,0 +1,116 @@
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import type { Prepared } from '../schema/load.ts';
+import type { GoingLoad, PartitionResult, StagedPart, StreamRun } from '../schema/run.ts';
+import { limit } from './limit.ts';
+import { dataSteps } from './steps.ts';
+import type { Track } from './track.ts';
+
+/** Runs all works; the first failure cancels the others and is thrown when they have ended. */
+async function allOrNone(works: readonly (() => Promise<void>)[]): Promise<void> {
+  const scope = new CancellationScope({ cancellable: true });
+  const running = await scope.run(async () => works.map((work) => work()));
+  try {
+    await Promise.all(running);
+  } catch (error) {
+    scope.cancel();
+    await Promise.allSettled(running);
+    throw error;
+  }
+}
+
+const preparedOf = (going: GoingLoad): Prepared => ({ epoch: going.epoch, table: going.table, notes: [] });
+
+export interface Moved {
+  readonly loaded: readonly PartitionResult[];
+  /** False when the history got long: the run goes on as a new one with what is loaded. */
+  readonly complete: boolean;
+}
+
+/** The lanes of one load: extract, transform and load, each with its own limit, so that they overlap. */
+function lanesOf(run: StreamRun, going: GoingLoad) {
+  const { pipeline } = run;
+  const steps = dataSteps(pipeline.heartbeatTimeout);
+  const { plan } = going;
+  const extracting = limit(pipeline.parallelPartitions);
+  const transforming = limit(pipeline.parallelPartitions);
+  const loading = limit(pipeline.parallelPartitions);
+  const of = (no: number): string => `${run.part.stream} ${no + 1}/${plan.partitions}`;
+  return {
+    extract: (no: number): Promise<StagedPart> =>
+      extracting(() => steps.extract.executeWithOptions({ summary: `extract ${of(no)}` }, [{ plan: plan.plan, no }])),
+    transform: (no: number, parts: readonly { no: number; file: StagedPart }[]): Promise<PartitionResult> =>
+      transforming(() => steps.transform.executeWithOptions({ summary: `transform ${of(no)}` }, [{ plan: plan.plan, no, parts }])),
+    load: (part: PartitionResult): Promise<unknown> =>
+      loading(() =>
+        steps.load.executeWithOptions({ summary: `load ${of(part.no)}: ${part.file.rows} rows` }, [
+          { plan: plan.plan, transforms: plan.transforms, prepared: preparedOf(going), no: part.no, file: part.file },
+        ]),
+      ),
+  };
+}
+
+const asExtracted = (no: number, file: StagedPart): PartitionResult => ({
+  no,
+  file,
+  read: file.rows,
+  rejected: 0,
+  filtered: 0,
+  duplicates: 0,
+});
+
+function totals(loaded: readonly PartitionResult[]) {
+  const sum = (count: (part: PartitionResult) => number): number => loaded.reduce((total, part) => total + count(part), 0);
+  return {
+    read: sum((part) => part.read),
+    loaded: sum((part) => part.file.rows),
+    rejected: sum((part) => part.rejected),
+    filtered: sum((part) => part.filtered),
+    duplicates: sum((part) => part.duplicates),
+    bytes: sum((part) => part.file.bytes),
+  };
+}
+
+/** Moves the partitions of a load, overlapping, into the load's table. */
+export async function move(run: StreamRun, going: GoingLoad, track: Track): Promise<Moved> {
+  const lanes = lanesOf(run, going);
+  const loaded = [...going.loaded];
+  const { partitions, transforms, wholeStream } = going.plan;
+  const report = (step: string): void => track.update({ step, ...totals(loaded) });
+  const finish = async (part: PartitionResult): Promise<void> => {
+    await lanes.load(part);
+    loaded.push(part);
+    report(`load ${loaded.length}/${wholeStream ? 1 : partitions}`);
+  };
+  const todo = Array.from({ length: partitions }, (_, no) => no).filter((no) => !loaded.some((part) => part.no === no));
+  if (wholeStream) {
+    if (loaded.length > 0) return { loaded, complete: true };
+    const parts: { no: number; file: StagedPart }[] = [];
+    await allOrNone(todo.map((no) => async () => void parts.push({ no, file: await lanes.extract(no) })));
+    report('transform');
+    await finish(
+      await lanes.transform(
+        0,
+        parts.toSorted((a, b) => a.no - b.no),
+      ),
+    );
+    return { loaded, complete: true };
+  }
+  let left = 0;
+  await allOrNone(
+    todo.map((no) => async () => {
+      if (workflowInfo().continueAsNewSuggested) {
+        left += 1;
+        return;
+      }
+      const file = await lanes.extract(no);
+      await finish(transforms ? await lanes.transform(no, [{ no, file }]) : asExtracted(no, file));
+    }),
+  );
+  return { loaded: loaded.toSorted((a, b) => a.no - b.no), complete: left === 0 };
+}
+
+/** Loads staged files again, after the warehouse lost a table; files that it still has are left alone. */
+export async function loadAgain(run: StreamRun, going: GoingLoad, loaded: readonly PartitionResult[]): Promise<void> {
+  const lanes = lanesOf(run, going);
+  await allOrNone(loaded.map((part) => async () => void (await lanes.load(part))));
+}

@@ -1,0 +1,135 @@
+import {
+  ApplicationFailure,
+  ChildWorkflowCancellationType,
+  ChildWorkflowFailure,
+  executeChild,
+  ParentClosePolicy,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import type { Failure, ModelReport, PipelineRun, RunReport, StreamPart, StreamReport } from '../schema/run.ts';
+import { failureOf } from './failure.ts';
+import { limit } from './limit.ts';
+import { runModelsAfter } from './model.ts';
+import { page } from './page.ts';
+import { bookSteps, dataSteps } from './steps.ts';
+import { stream } from './stream.ts';
+import { progressQuery, streamProgressed } from './track.ts';
+
+const nothing = { read: 0, loaded: 0, rejected: 0, filtered: 0, duplicates: 0, unchanged: 0, deleted: 0, bytes: 0, seconds: 0 } as const;
+
+const waiting = (part: StreamPart): StreamReport => ({
+  ...nothing,
+  stream: part.stream,
+  target: `${part.target.schema}.${part.target.table}`,
+  status: 'waiting',
+  step: '',
+  notes: [],
+});
+
+/** A report in the details of a failed child. */
+function reportOf(error: unknown): StreamReport | undefined {
+  if (!(error instanceof ChildWorkflowFailure) || !(error.cause instanceof ApplicationFailure)) return undefined;
+  const [report] = error.cause.details ?? [];
+  return report as StreamReport | undefined;
+}
+
+/** The id of the workflow that loads a stream: fixed, so that only one can. */
+const streamWorkflowId = (run: PipelineRun, part: StreamPart): string => `${run.pipeline.project}/${run.pipeline.name}/${part.stream}`;
+
+async function loadPart(run: PipelineRun, part: StreamPart): Promise<StreamReport> {
+  const workflowId = streamWorkflowId(run, part);
+  try {
+    return await executeChild(stream, {
+      workflowId,
+      args: [{ pipeline: { ...run.pipeline, streams: [part.definition] }, options: run.options, part }],
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+      staticSummary: `${part.stream} → ${part.target.schema}.${part.target.table} (${part.definition.mode})`,
+      memo: { project: run.pipeline.project, pipeline: run.pipeline.name, stream: part.stream },
+    });
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return await takenReport(part, workflowId);
+    const failure = failureOf(error);
+    return { ...(reportOf(error) ?? waiting(part)), status: failure.code === 'cancelled' ? 'cancelled' : 'failed', failure };
+  }
+}
+
+async function takenReport(part: StreamPart, workflowId: string): Promise<StreamReport> {
+  const by = (await bookSteps.findRun(workflowId)) ?? { workflowId, runId: '' };
+  const failure: Failure = { code: 'conflict', message: `another run is loading ${part.stream}: ${by.workflowId}` };
+  return { ...waiting(part), status: 'taken', by, failure };
+}
+
+function statusOf(run: PipelineRun, streams: readonly StreamReport[], models: readonly ModelReport[]): RunReport['status'] {
+  const bad = streams.filter((report) => report.status !== 'loaded');
+  if (bad.length === 0) return models.some((model) => model.status === 'failed') ? 'failed' : 'succeeded';
+  const skipped = run.options.trigger === 'schedule' && bad.every((report) => report.status === 'taken');
+  return skipped && bad.length === streams.length ? 'skipped' : 'failed';
+}
+
+/** One sentence for the failure of a run. */
+function sentence(report: RunReport): string {
+  const failed = [
+    ...report.streams.filter((part) => part.failure !== undefined).map((part) => `${part.stream}: ${part.failure?.message}`),
+    ...report.models.filter((part) => part.failure !== undefined).map((part) => `model ${part.model}: ${part.failure?.message}`),
+  ];
+  const of = report.streams.length + report.models.length;
+  return `${failed.length} of ${of} failed. ${failed.slice(0, 5).join('; ')}`;
+}
+
+/** One run of a pipeline: its streams side by side, then the models that follow it. One stream's failure doesn't stop its neighbours. */
+export async function pipeline(run: PipelineRun): Promise<RunReport> {
+  const startedAt = Date.now();
+  const streams = new Map<string, StreamReport>();
+  const models: ModelReport[] = [];
+  let status: RunReport['status'] = 'running';
+  const report = (): RunReport => ({
+    pipeline: run.pipeline.name,
+    status,
+    streams: [...streams.values()],
+    models,
+    seconds: (Date.now() - startedAt) / 1000,
+  });
+  const show = (change: StreamReport): void => {
+    streams.set(change.stream, change);
+    setCurrentDetails(page(report()));
+  };
+  setHandler(progressQuery, report);
+  setHandler(streamProgressed, (change) => {
+    if (streams.get(change.stream)?.status === 'running') show(change);
+  });
+
+  const parts = await dataSteps(run.pipeline.heartbeatTimeout).expand.executeWithOptions({ summary: `expand ${run.pipeline.name}` }, [
+    run.pipeline,
+  ]);
+  for (const part of parts) show(waiting(part));
+  const inTurn = limit(run.pipeline.parallelStreams);
+  await Promise.all(
+    parts.map((part) =>
+      inTurn(async () => {
+        show({ ...waiting(part), status: 'running' });
+        show(await loadPart(run, part));
+      }),
+    ),
+  );
+  const someLoaded = [...streams.values()].some((part) => part.status === 'loaded');
+  if (someLoaded) models.push(...(await runModelsAfter(run.pipeline.models)));
+  status = statusOf(run, [...streams.values()], models);
+  setCurrentDetails(page(report()));
+  return ended(report());
+}
+
+/** Returns the report of a good run; throws a bad one's. */
+function ended(report: RunReport): RunReport {
+  if (report.status !== 'failed') return report;
+  const codes = new Set([...report.streams, ...report.models].flatMap((part) => (part.failure === undefined ? [] : [part.failure.code])));
+  const [only] = codes;
+  throw ApplicationFailure.create({
+    message: sentence(report),
+    type: codes.size === 1 && only !== undefined ? only : 'failed',
+    nonRetryable: true,
+    details: [report],
+  });
+}

@@ -1,0 +1,34 @@
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+
+/** Failures that another attempt can't cure, by `MillraceError.code`; the worker marks them too. */
+const nonRetryableErrorTypes = ['config', 'auth', 'not-found', 'schema', 'rejected', 'fenced', 'conflict', 'staging-lost'];
+
+const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
+const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', nonRetryableErrorTypes } as const;
+
+/**
+ * The steps of a load. They move data and may take hours: they prove that they live by heartbeats, are tried again until they
+ * succeed or fail for good, and a run that is cancelled waits until their work has stopped.
+ */
+export function dataSteps(heartbeatTimeout: number) {
+  return proxyActivities<Pick<Activities, 'extract' | 'transform' | 'load' | 'commit' | 'prepare' | 'plan' | 'expand'>>({
+    startToCloseTimeout: '7 days',
+    heartbeatTimeout,
+    cancellationType,
+    retry,
+  });
+}
+
+/** Bookkeeping around a load: short, and given up after an hour. */
+export const bookSteps = proxyActivities<Pick<Activities, 'giveUp' | 'cleanUp' | 'findRun'>>({
+  startToCloseTimeout: '5 minutes',
+  scheduleToCloseTimeout: '1 hour',
+  cancellationType,
+  retry,
+});
+
+/** The build of a model: one long statement in the warehouse. */
+export function modelSteps(heartbeatTimeout: number) {
+  return proxyActivities<Pick<Activities, 'build'>>({ startToCloseTimeout: '1 day', heartbeatTimeout, cancellationType, retry });
+}

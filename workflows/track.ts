@@ -1,0 +1,61 @@
+import { defineQuery, defineSignal, getExternalWorkflowHandle, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { RunReport, StreamReport, StreamRun } from '../schema/run.ts';
+import { page } from './page.ts';
+
+/** What a run did so far. */
+export const progressQuery = defineQuery<RunReport>('progress');
+/** What one stream of a run did so far. */
+export const streamProgressQuery = defineQuery<StreamReport>('streamProgress');
+/** A stream tells its run how far it is. */
+export const streamProgressed = defineSignal<[StreamReport]>('streamProgressed');
+
+/** Signals of one stream to its run are at least this far apart. */
+const signalEvery = 2000;
+
+export interface Track {
+  readonly report: () => StreamReport;
+  /** Takes over what changed, and tells the run when it is time. */
+  update(change: Partial<StreamReport>): void;
+}
+
+/** Keeps a stream's report, answers for it, and lets the run's page live. */
+export function trackStream(run: StreamRun): Track {
+  const startedAt = run.going?.startedAt ?? Date.now();
+  let signalledAt = startedAt;
+  let report: StreamReport = {
+    stream: run.part.stream,
+    target: `${run.part.target.schema}.${run.part.target.table}`,
+    status: 'running',
+    step: 'plan',
+    read: 0,
+    loaded: 0,
+    rejected: 0,
+    filtered: 0,
+    duplicates: 0,
+    unchanged: 0,
+    deleted: 0,
+    bytes: 0,
+    seconds: 0,
+    notes: [],
+  };
+  const timed = (): StreamReport => ({ ...report, seconds: (Date.now() - startedAt) / 1000 });
+  setHandler(streamProgressQuery, timed);
+  const tellRun = (): void => {
+    const { parent } = workflowInfo();
+    if (parent === undefined || Date.now() - signalledAt < signalEvery) return;
+    signalledAt = Date.now();
+    // The run may have ended; nobody is left to tell then.
+    getExternalWorkflowHandle(parent.workflowId, parent.runId)
+      .signal(streamProgressed, timed())
+      .catch(() => undefined);
+  };
+  return {
+    report: timed,
+    update(change) {
+      report = { ...report, ...change };
+      const status = report.status === 'failed' ? 'failed' : report.status === 'loaded' ? 'succeeded' : 'running';
+      setCurrentDetails(page({ pipeline: run.pipeline.name, status, streams: [timed()], models: [], seconds: timed().seconds }));
+      tellRun();
+    },
+  };
+}
