@@ -1,18 +1,72 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
+import { removeLocal, startLocal, type LocalOptions, type LocalServers } from '../worker/local/index.ts';
+import { findProcess } from '../worker/local/processes.ts';
 
-/** The PostgreSQL server that tests use; an administrator's URL. */
+/** The folder of this test run's servers, named for the process so that a later run can tell whether it still lives. */
+const prefix = join(tmpdir(), 'millrace-test-');
+const folder = `${prefix}${process.pid}`;
+
+/** The PostgreSQL server that tests use; an administrator's URL. MILLRACE_TEST_POSTGRES names one, else the run starts its own. */
 export async function postgresUrl(): Promise<string> {
-  const url = process.env['MILLRACE_TEST_POSTGRES'];
-  if (url === undefined) throw new Error('MILLRACE_TEST_POSTGRES is not set');
-  return url;
+  const given = process.env['MILLRACE_TEST_POSTGRES'];
+  if (given !== undefined) return given;
+  const { postgres } = await startTestServers({ postgres: true, temporal: false });
+  if (postgres === undefined) throw new Error('no PostgreSQL');
+  return postgres.url;
 }
 
-/** The Temporal server that tests use. */
+/** The address of the Temporal server that tests use. MILLRACE_TEST_TEMPORAL names one, else the run starts its own. */
 export async function temporalAddress(): Promise<string> {
-  const address = process.env['MILLRACE_TEST_TEMPORAL'];
-  if (address === undefined) throw new Error('MILLRACE_TEST_TEMPORAL is not set');
-  return address;
+  const given = process.env['MILLRACE_TEST_TEMPORAL'];
+  if (given !== undefined) return given;
+  const { temporal } = await startTestServers({ postgres: false, temporal: true });
+  if (temporal === undefined) throw new Error('no Temporal');
+  return temporal.address;
+}
+
+/** The environment of tests' servers: no Temporal of the user's own, by variable or profile. */
+export function testEnvironment(): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_') || name === 'TEMPORAL_CLI_PATH');
+  return { ...Object.fromEntries(own), TEMPORAL_CONFIG_FILE: join(folder, 'no-profile.toml') };
+}
+
+/** Stops this run's servers and deletes what they stored. */
+export async function stopTestServers(): Promise<void> {
+  await removeServers(folder);
+}
+
+async function startTestServers(need: LocalOptions['need']): Promise<LocalServers> {
+  if (!existsSync(folder)) {
+    await removeServersOfDeadRuns();
+    await mkdir(folder, { recursive: true });
+  }
+  return startLocal({
+    folder,
+    project: 'test',
+    need,
+    log: (line) => console.error(`[test servers] ${line}`),
+    environment: testEnvironment(),
+    postgresSettings: { max_connections: '200', fsync: 'off' },
+  });
+}
+
+async function removeServersOfDeadRuns(): Promise<void> {
+  const names = (await readdir(tmpdir())).filter((name) => join(tmpdir(), name).startsWith(prefix));
+  for (const name of names) {
+    const path = join(tmpdir(), name);
+    if ((await findProcess(Number(path.slice(prefix.length)))) === undefined) await removeServers(path);
+  }
+}
+
+async function removeServers(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  await removeLocal(path);
+  await rm(path, { recursive: true, force: true });
 }
 
 /** Makes an empty database of a unique name and gives its URL. */
