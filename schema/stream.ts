@@ -1,4 +1,5 @@
 import type { Column } from './column.ts';
+import type { StagedFormat } from './load.ts';
 
 /** Where the next read of a stream begins: the source's text for one value of the cursor column, or a source's own text. */
 export type Cursor = string;
@@ -28,4 +29,6 @@ export interface Partition {
   /** For people: `id 1…125000`, `movies-1.csv`. Holds no values of rows but key bounds. */
   readonly label: string;
   readonly range: unknown;
+  /** Of a file from outside: its dialect, fixed by the plan. Absent: the plan's format. */
+  readonly format?: StagedFormat;
 }
