@@ -1,0 +1,44 @@
+import { MillraceError } from '../schema/errors.ts';
+import type { Connector, Source, Warehouse } from './connector.ts';
+import { files } from './files/index.ts';
+import { postgres } from './postgres/index.ts';
+
+/** A connector whose settings are parsed by its own schema before it opens. */
+interface Kind {
+  openSource(settings: unknown, name: string): Promise<Source>;
+  openWarehouse(settings: unknown, name: string): Promise<Warehouse>;
+}
+
+function kind<Settings>(connector: Connector<Settings>): Kind {
+  const parse = (settings: unknown, name: string): Settings => {
+    const parsed = connector.settings.safeParse(settings);
+    if (parsed.success) return parsed.data;
+    const found = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+    throw new MillraceError('config', `connection ${name}: ${found}`);
+  };
+  const cannot = (name: string, role: string): MillraceError =>
+    new MillraceError('config', `connection ${name}: a connection of type ${connector.type} can't be a ${role}`);
+  return {
+    async openSource(settings, name) {
+      if (connector.openSource === undefined) throw cannot(name, 'source');
+      return await connector.openSource(parse(settings, name), name);
+    },
+    async openWarehouse(settings, name) {
+      if (connector.openWarehouse === undefined) throw cannot(name, 'warehouse');
+      return await connector.openWarehouse(parse(settings, name), name);
+    },
+  };
+}
+
+/** Every kind of system, by the `type` of its connections. */
+const kinds: ReadonlyMap<string, Kind> = new Map([
+  ['postgres', kind(postgres)],
+  ['files', kind(files)],
+]);
+
+/** The connector of a connection's type; throws `config` naming those there are. */
+export function connectorOf(type: string, name: string): Kind {
+  const found = kinds.get(type);
+  if (found !== undefined) return found;
+  throw new MillraceError('config', `connection ${name}: there is no connector of type ${type}; there are ${[...kinds.keys()].join(', ')}`);
+}

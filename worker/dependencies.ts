@@ -1,0 +1,50 @@
+import { availableParallelism, hostname } from 'node:os';
+import type { Client } from '@temporalio/client';
+import type { Dependencies } from '../activities/dependencies.ts';
+import { connectorOf } from '../connectors/registry.ts';
+import type { ConnectionDefinition } from '../schema/definition.ts';
+import { openFolderStaging } from '../staging/folder.ts';
+import { createScrubber, resolveSettings } from './secrets.ts';
+
+export interface DependencyOptions {
+  /** The folder of staging. */
+  readonly staging: string;
+  /** Where references to secrets are looked up. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** To find the run that holds a stream; undefined outside a worker. */
+  readonly client?: Client;
+}
+
+/** Memory that one transform may use before it spills to disk; `MILLRACE_TRANSFORM_MEMORY` says otherwise. */
+const defaultTransformMemory = '384MB';
+
+async function findRun(client: Client, workflowId: string): Promise<{ workflowId: string; runId: string } | undefined> {
+  try {
+    const description = await client.workflow.getHandle(workflowId).describe();
+    const parent = description.parentExecution;
+    if (parent?.workflowId && parent.runId) return { workflowId: parent.workflowId, runId: parent.runId };
+    return { workflowId, runId: description.runId };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What activities work with, over one staging folder and one environment. */
+export async function openDependencies(options: DependencyOptions): Promise<Dependencies> {
+  const { environment, client } = options;
+  const secrets = new Set<string>();
+  const resolve = async (connection: ConnectionDefinition): Promise<unknown> => {
+    const resolved = await resolveSettings(connection, { environment, host: hostname() });
+    for (const secret of resolved.secrets) secrets.add(secret);
+    return resolved.settings;
+  };
+  return {
+    staging: await openFolderStaging(options.staging),
+    openSource: async (connection) => await connectorOf(connection.type, connection.name).openSource(await resolve(connection), connection.name),
+    openWarehouse: async (connection) => await connectorOf(connection.type, connection.name).openWarehouse(await resolve(connection), connection.name),
+    transformMemory: environment['MILLRACE_TRANSFORM_MEMORY'] ?? defaultTransformMemory,
+    transformThreads: Math.min(availableParallelism(), 4),
+    scrub: (text) => createScrubber([...secrets])(text),
+    findRun: async (workflowId) => (client === undefined ? undefined : await findRun(client, workflowId)),
+  };
+}

@@ -1,0 +1,42 @@
+import { Client } from '@temporalio/client';
+import { NativeConnection, type Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { temporalConfig } from '../client/connection.ts';
+import { taskQueueOf } from '../client/names.ts';
+import { workflowBundle } from './bundle.ts';
+import { openDependencies } from './dependencies.ts';
+import { createWorker } from './worker.ts';
+
+export interface RunWorkerOptions {
+  readonly project: string;
+  /** Address of the local Temporal server, where the environment names none. */
+  readonly temporal: string | undefined;
+  readonly staging: string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly taskQueue?: string;
+  readonly bundle?: WorkflowBundleOption;
+}
+
+/** A worker that is ready to run, with the connection that it owns. */
+export interface OpenWorker extends AsyncDisposable {
+  readonly worker: Worker;
+}
+
+/** Opens a project's worker; `worker.run()` starts it, and disposing closes its connection after it has stopped. */
+export async function openWorker(options: RunWorkerOptions): Promise<OpenWorker> {
+  const { connectionOptions, namespace = 'default' } = temporalConfig(options.temporal);
+  const connection = await NativeConnection.connect(connectionOptions);
+  try {
+    const client = new Client({ connection, namespace });
+    const worker = await createWorker({
+      connection,
+      namespace,
+      taskQueue: options.taskQueue ?? taskQueueOf(options.project),
+      dependencies: await openDependencies({ staging: options.staging, environment: options.environment, client }),
+      workflowBundle: options.bundle ?? (await workflowBundle()),
+    });
+    return { worker, [Symbol.asyncDispose]: () => connection.close() };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
