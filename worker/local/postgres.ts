@@ -11,7 +11,7 @@ import { earlierData, postgresHome, postgresPlace, programShelf, type PostgresPl
 import { choosePort } from './ports.ts';
 import { postgresPrograms } from './postgres-programs.ts';
 import { commandLine, endProcess, findProcess, isAlive, startInBackground, waitUntil, type ProcessReference } from './processes.ts';
-import { logFile, logSize, logTail, readState, writeState } from './state.ts';
+import { logFile, logSize, logTail, postgresPassword, readState, writeState } from './state.ts';
 
 const firstPort = 54321;
 const startSeconds = 120;
@@ -41,6 +41,13 @@ export async function startPostgres(options: LocalOptions): Promise<LocalPostgre
   const port = await launch(programs, place, options);
   await makeDatabase(place.password, port);
   return { url: postgresAddress(place.password, port), port, started: true };
+}
+
+/** The project's PostgreSQL where it is alive, without a question to it. */
+export async function alivePostgres(folder: string): Promise<LocalPostgres | undefined> {
+  const kept = await readState(folder, 'postgres');
+  if (kept === undefined || !(await isAlive(kept.process))) return undefined;
+  return { url: postgresAddress(await postgresPassword(folder), kept.port), port: kept.port, started: false };
 }
 
 /** Ends the project's PostgreSQL, and those of earlier data. Says whether one ran. */

@@ -44,10 +44,19 @@ export async function startTemporal(options: LocalOptions): Promise<LocalTempora
   }
   const environment = options.environment ?? process.env;
   const program = await temporalProgram(environment, await cacheFolder(options.folder, environment), options.log);
+  return launchOnFreePorts(program, kept?.port ?? firstPort, kept?.uiPort, options);
+}
+
+async function launchOnFreePorts(
+  program: string,
+  wanted: number,
+  wantedUi: number | undefined,
+  options: LocalOptions,
+): Promise<LocalTemporal> {
   let reason = '';
   for (let attempt = 0; attempt < attempts; attempt += 1) {
-    const port = await choosePort(kept?.port ?? firstPort, "Temporal's dev server", options.log);
-    const uiPort = await choosePort(kept?.uiPort ?? port + uiDistance, "Temporal's UI", options.log);
+    const port = await choosePort(wanted, "Temporal's dev server", options.log);
+    const uiPort = await choosePort(wantedUi ?? port + uiDistance, "Temporal's UI", options.log);
     const failure = await launch(program, port, uiPort, options);
     if (failure === undefined) return describe(port, uiPort, true);
     reason = failure;
@@ -57,6 +66,14 @@ export async function startTemporal(options: LocalOptions): Promise<LocalTempora
     'unavailable',
     `Temporal's dev server (${program}) did not start. Its log ${join(options.folder, '.millrace', 'logs', 'temporal.log')} ends with:\n${reason}`,
   );
+}
+
+/** The project's dev server where it is alive, without a question to it. */
+export async function aliveTemporal(folder: string): Promise<LocalTemporal | undefined> {
+  const kept = await readState(folder, 'temporal');
+  return kept !== undefined && (await isAlive(kept.process))
+    ? describe(kept.port, kept.uiPort ?? kept.port + uiDistance, false)
+    : undefined;
 }
 
 /** Ends the project's dev server. Says whether it ran. */
