@@ -57,6 +57,7 @@ export const alertDefinition = z.strictObject({
   rejectedShare: share.optional(),
   template: z.enum(['json', 'slack']),
 });
+export type AlertDefinition = z.infer<typeof alertDefinition>;
 
 export const modelDefinition = z.strictObject({
   format: z.number().int(),
@@ -66,6 +67,8 @@ export const modelDefinition = z.strictObject({
   sql: z.string(),
   build: z.enum(['none', 'view', 'table']),
   into: z.strictObject({ schema: z.string(), table: z.string() }).optional(),
+  /** Columns that identify a row; undefined when none are named. */
+  key: z.array(z.string()).optional(),
   after: z.array(z.string()),
   /** Rules by column, as the step `expect`. */
   expect: stepSchema.optional(),

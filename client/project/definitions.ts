@@ -1,0 +1,109 @@
+import { definitionFormat, type ConnectionDefinition, type ModelDefinition, type PipelineDefinition } from '../../schema/definition.ts';
+import { MillraceError } from '../../schema/errors.ts';
+import { pipelineDefaults, type PipelineSettings } from '../../schema/project.ts';
+import { accepted, parseCadence, parseDuration, parseSize } from '../../schema/quantity.ts';
+import { toSchedule, type Schedule } from '../../schema/schedule.ts';
+import { connectionOf, heartbeatTimeout, toAlerts, toConnection, type Context } from './connection-definitions.ts';
+import { definitionHash } from './hash.ts';
+import type { LoadedProject } from './load.ts';
+import { layered } from './merge.ts';
+import { modelsAfter, toModel } from './model-definitions.ts';
+import { toStreams } from './stream-definitions.ts';
+
+const maxDefinitionBytes = 256 * 1024;
+
+/** A definition as it travels to workflows, with its hash and what starts it by itself. */
+export interface Defined<Definition> {
+  readonly definition: Definition;
+  /** Of the definition and schedule: another one means that what is applied is not what the file says. */
+  readonly hash: string;
+  readonly schedule: Schedule | undefined;
+}
+
+/** Everything that a project file defines, by name. */
+export interface Definitions {
+  readonly project: string;
+  readonly connections: ReadonlyMap<string, ConnectionDefinition>;
+  readonly pipelines: ReadonlyMap<string, Defined<PipelineDefinition>>;
+  readonly models: ReadonlyMap<string, Defined<ModelDefinition>>;
+}
+
+/** Fills in every default; paths become absolute, secrets stay references. Throws `config` when a definition is too large to travel. */
+export function toDefinitions(loaded: LoadedProject): Definitions {
+  const { project, folder } = loaded;
+  const connections = mapped(project.connections, (name, settings) => toConnection(name, settings, folder));
+  const context: Context = { project, connections, queries: loaded.queries };
+  const models = mapped(project.models, (name, settings) => toModel(name, settings, context));
+  return {
+    project: loaded.name,
+    connections,
+    pipelines: mapped(project.pipelines, (name, settings) =>
+      defined({ ...toPipeline(name, settings, context), models: modelsAfter(name, models) }, settings.schedule),
+    ),
+    models: new Map([...models].map(([name, model]) => [name, defined(model, project.models?.[name]?.schedule)])),
+  };
+}
+
+function mapped<From, To>(
+  from: Readonly<Record<string, From>> | undefined,
+  map: (name: string, value: From) => To,
+): ReadonlyMap<string, To> {
+  return new Map(Object.entries(from ?? {}).map(([name, value]) => [name, map(name, value)]));
+}
+
+function defined<Definition extends { readonly name: string }>(
+  definition: Definition,
+  settings: PipelineSettings['schedule'],
+): Defined<Definition> {
+  const schedule = settings === undefined ? undefined : toSchedule(settings);
+  const bytes = Buffer.byteLength(JSON.stringify(definition));
+  if (bytes > maxDefinitionBytes) {
+    throw new MillraceError(
+      'config',
+      `The definition of ${definition.name} has ${bytes} bytes; at most ${maxDefinitionBytes} can travel to workflows. Split it.`,
+    );
+  }
+  return { definition, schedule, hash: definitionHash({ definition, schedule }) };
+}
+
+interface Parallel {
+  readonly streams: number;
+  readonly partitions: number;
+}
+
+interface Retention {
+  readonly rejections: string;
+  readonly loads: string;
+  readonly staged_loads: number;
+}
+
+function toPipeline(name: string, settings: PipelineSettings, context: Context): Omit<PipelineDefinition, 'models'> {
+  const defaults = context.project.defaults ?? {};
+  const [warehouse = '', schema = ''] = settings.to.split('.');
+  const parallel = layered<Parallel>(pipelineDefaults.parallel, defaults.parallel, settings.parallel);
+  const expectEvery = settings.expect_every ?? defaults.expect_every;
+  return {
+    format: definitionFormat,
+    project: context.project.project,
+    name,
+    from: connectionOf(settings.from, context),
+    to: connectionOf(warehouse, context),
+    schema,
+    streams: toStreams(settings, defaults),
+    parallelStreams: parallel.streams,
+    parallelPartitions: parallel.partitions,
+    partitionBytes: accepted(parseSize, settings.partition_size ?? defaults.partition_size ?? pipelineDefaults.partition_size),
+    alerts: toAlerts(settings.alerts, context),
+    ...(expectEvery === undefined ? {} : { expectEvery: accepted(parseCadence, expectEvery) }),
+    retention: toRetention(layered<Retention>(pipelineDefaults.retention, defaults.retention, settings.retention)),
+    heartbeatTimeout: heartbeatTimeout(settings, context),
+  };
+}
+
+function toRetention(settings: Retention): PipelineDefinition['retention'] {
+  return {
+    rejections: accepted(parseDuration, settings.rejections),
+    loads: accepted(parseDuration, settings.loads),
+    stagedLoads: settings.staged_loads,
+  };
+}

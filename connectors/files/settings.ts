@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+export const filesSettings = z
+  .strictObject({
+    type: z.literal('files').describe('A folder of files, as source.'),
+    path: z.string().min(1).describe('The folder, relative to the project file or absolute. Each worker must see it under the same path.'),
+  })
+  .describe('A folder of CSV, NDJSON, JSON or Parquet files.');
+export type FilesSettings = z.infer<typeof filesSettings>;
+
+/** How a stream's files are to be read; what isn't given is found out once, from the first file. */
+export const filesReadOptions = z
+  .strictObject({
+    format: z
+      .enum(['csv', 'ndjson', 'json', 'parquet'])
+      .describe('What the files are. Default: by the name (`.csv .tsv .txt .ndjson .jsonl .json .parquet`).')
+      .optional(),
+    delimiter: z.string().length(1).describe('CSV: what stands between values. Default: found in the file.').optional(),
+    quote: z
+      .string()
+      .max(1)
+      .describe('CSV: what values are quoted with; empty for files that never quote. Default: found in the file.')
+      .optional(),
+    escape: z.string().length(1).describe('CSV: what stands before a quote inside a quoted value. Default: the quote itself.').optional(),
+    header: z
+      .boolean()
+      .meta({ description: 'CSV: whether the first line holds the names; without one columns are `column1`, `column2`, …', default: true })
+      .optional(),
+    encoding: z
+      .enum(['utf-8', 'utf-16', 'latin-1'])
+      .describe('CSV: how characters are written as bytes. Default: by the byte order mark, else `utf-8`.')
+      .optional(),
+  })
+  .describe('How the files are to be read.');
+export type FilesReadOptions = z.infer<typeof filesReadOptions>;

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { filesReadOptions, filesSettings } from './files/settings.ts';
+import { postgresReadOptions, postgresSettings } from './postgres/settings.ts';
+import { webhookSettings } from './webhook/settings.ts';
+
+/** Settings of a connection as the project file has them, one object for each kind of system. */
+export const connectionSettings = z.discriminatedUnion('type', [postgresSettings, filesSettings, webhookSettings]);
+export type ConnectionSettings = z.infer<typeof connectionSettings>;
+export type ConnectionType = ConnectionSettings['type'];
+
+/** What the project file may use each kind of system for. */
+export const connectionKinds: Readonly<
+  Record<
+    ConnectionType,
+    {
+      readonly source: boolean;
+      readonly warehouse: boolean;
+      /** Settings that are paths, made absolute to the project's folder. */
+      readonly paths: readonly string[];
+      /** Options of a stream under `read`. */
+      readonly readOptions: z.ZodObject;
+    }
+  >
+> = {
+  postgres: { source: true, warehouse: true, paths: [], readOptions: postgresReadOptions },
+  files: { source: true, warehouse: false, paths: ['path'], readOptions: filesReadOptions },
+  webhook: { source: false, warehouse: false, paths: [], readOptions: z.strictObject({}) },
+};

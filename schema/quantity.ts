@@ -1,0 +1,84 @@
+import { z } from 'zod';
+
+const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+const bytes = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const;
+
+const durationUnits: Readonly<Record<string, number>> = {
+  ...milliseconds,
+  sec: milliseconds.s,
+  second: milliseconds.s,
+  min: milliseconds.m,
+  minute: milliseconds.m,
+  hour: milliseconds.h,
+  day: milliseconds.d,
+  week: milliseconds.w,
+};
+
+const cadences: Readonly<Record<string, number>> = { hourly: milliseconds.h, daily: milliseconds.d, weekly: milliseconds.w };
+
+/** Milliseconds of `15 minutes`, `90s`, `1h 30m`; undefined when it isn't a duration above zero. */
+export function parseDuration(text: string): number | undefined {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)/gi)];
+  if (parts.length === 0 || text.replace(/(\d+(?:\.\d+)?)\s*([a-z]+)/gi, '').trim() !== '') return undefined;
+  let total = 0;
+  for (const [, amount, name] of parts) {
+    const unit = unitOf(name ?? '');
+    if (unit === undefined) return undefined;
+    total += Number(amount) * unit;
+  }
+  return total >= 1 ? Math.round(total) : undefined;
+}
+
+function unitOf(name: string): number | undefined {
+  const lower = name.toLowerCase();
+  return durationUnits[lower] ?? (lower.length > 3 && lower.endsWith('s') ? durationUnits[lower.slice(0, -1)] : undefined);
+}
+
+/** Milliseconds of `hourly`, `daily`, `weekly`, or of a duration. */
+export function parseCadence(text: string): number | undefined {
+  return cadences[text.trim().toLowerCase()] ?? parseDuration(text);
+}
+
+/** Bytes of `64 MB` or `1.5GB` (powers of 1024); undefined when it isn't a size above zero. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)$/i.exec(text.trim());
+  const unit = Object.entries(bytes).find(([name]) => name === match?.[2]?.toUpperCase())?.[1];
+  const size = unit === undefined ? 0 : Math.round(Number(match?.[1]) * unit);
+  return size >= 1 ? size : undefined;
+}
+
+/** 0.1 for `10%`; undefined when it isn't a percentage from 0 to 100. */
+export function parseShare(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*%$/.exec(text.trim());
+  const share = match === null ? NaN : Number(match[1]) / 100;
+  return share <= 1 ? share : undefined;
+}
+
+/** The value of a quantity that its schema has accepted. */
+export function accepted(parse: (text: string) => number | undefined, text: string): number {
+  const value = parse(text);
+  if (value === undefined) throw new RangeError(`not a quantity: ${text}`);
+  return value;
+}
+
+/** A duration as people write it. */
+export function duration(): z.ZodString {
+  return z.string().refine((text) => parseDuration(text) !== undefined, 'must be a duration such as "15 minutes", "90s" or "1h 30m"');
+}
+
+/** `hourly`, `daily`, `weekly`, or a duration. */
+export function cadence(): z.ZodString {
+  return z
+    .string()
+    .refine((text) => parseCadence(text) !== undefined, 'must be "hourly", "daily", "weekly" or a duration such as "6 hours"');
+}
+
+/** A size in bytes as people write it. */
+export function size(): z.ZodString {
+  return z.string().refine((text) => parseSize(text) !== undefined, 'must be a size such as "64 MB"');
+}
+
+/** A percentage as people write it. */
+export function percentage(): z.ZodString {
+  return z.string().refine((text) => parseShare(text) !== undefined, 'must be a percentage from "0%" to "100%"');
+}

@@ -1,0 +1,119 @@
+import { z } from 'zod';
+import { accepted, duration, parseDuration } from './quantity.ts';
+
+/** When a pipeline or model runs by itself, with every default filled in. Times in milliseconds. */
+export type Schedule = {
+  readonly when: { readonly cron: string } | { readonly every: number };
+  readonly timezone: string;
+  /** Each start is put off by a random time up to this. */
+  readonly jitter: number;
+  /** Starts missed while Temporal was down are made up for when they are no older than this. */
+  readonly catchUp: number;
+};
+
+export const scheduleDefaults = { timezone: 'UTC', jitter: '0s', catch_up: '1 day' } as const;
+
+const shortcuts = new Set(['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@annually']);
+const fields: readonly { readonly min: number; readonly max: number; readonly names: string }[] = [
+  { min: 0, max: 59, names: '' },
+  { min: 0, max: 23, names: '' },
+  { min: 1, max: 31, names: '' },
+  { min: 1, max: 12, names: 'jan feb mar apr may jun jul aug sep oct nov dec' },
+  { min: 0, max: 7, names: 'sun mon tue wed thu fri sat' },
+];
+
+/** Whether Temporal takes the text as a cron expression: five fields, or `@daily` and its like. */
+export function isCron(text: string): boolean {
+  const parts = text.trim().toLowerCase().split(/\s+/);
+  if (parts.length === 1) return shortcuts.has(parts[0] ?? '');
+  return parts.length === fields.length && parts.every((part, position) => part.split(',').every((item) => isCronItem(item, position)));
+}
+
+function isCronItem(item: string, position: number): boolean {
+  const match = /^(\*|[a-z0-9]+(?:-[a-z0-9]+)?)(?:\/(\d+))?$/.exec(item);
+  if (match === null || match[2] === '0') return false;
+  return match[1] === '*' || (match[1] ?? '').split('-').every((value) => isCronValue(value, position));
+}
+
+function isCronValue(value: string, position: number): boolean {
+  const field = fields[position];
+  if (field === undefined) return false;
+  if (/^\d+$/.test(value)) return Number(value) >= field.min && Number(value) <= field.max;
+  return value.length === 3 && field.names.split(' ').includes(value);
+}
+
+function isTimezone(text: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: text });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Milliseconds of `every 15 minutes`, `every hour`; undefined for anything else. */
+function parseEvery(text: string): number | undefined {
+  const match = /^every\s+(.+)$/i.exec(text.trim());
+  if (match === null) return undefined;
+  const interval = match[1] ?? '';
+  return parseDuration(/^[a-z]/i.test(interval) ? `1 ${interval}` : interval);
+}
+
+const cron = z.string().refine(isCron, 'must be five cron fields such as "0 5 * * 1-5": minute, hour, day of month, month, day of week');
+const spread = {
+  jitter: duration()
+    .meta({ description: 'Each start is put off by a random time up to this.', default: scheduleDefaults.jitter })
+    .optional(),
+  catch_up: duration()
+    .meta({
+      description: 'Starts missed while Temporal was down are made up for when they are no older than this.',
+      default: scheduleDefaults.catch_up,
+    })
+    .optional(),
+};
+
+export const cronSchedule = z
+  .strictObject({
+    cron: cron.describe('Five fields: minute, hour, day of month, month, day of week; or `@hourly @daily @weekly @monthly @yearly`.'),
+    timezone: z
+      .string()
+      .refine(isTimezone, 'must be a time zone such as "Europe/Berlin"')
+      .meta({ description: 'The time zone of the fields.', default: scheduleDefaults.timezone })
+      .optional(),
+    ...spread,
+  })
+  .describe('Starts by calendar.');
+
+export const intervalSchedule = z
+  .strictObject({ every: duration().describe('Time from start to start.'), ...spread })
+  .describe('Starts at a fixed interval.');
+
+export const scheduleSettings = z
+  .union([
+    z
+      .string()
+      .refine(
+        (text) => parseEvery(text) !== undefined || isCron(text),
+        'must be "every 15 minutes" or five cron fields such as "0 5 * * 1-5"',
+      ),
+    cronSchedule,
+    intervalSchedule,
+  ])
+  .describe(
+    '`every 15 minutes`, a cron expression, or an object with time zone, jitter and catch-up. A start is skipped while the run before goes on.',
+  );
+export type ScheduleSettings = z.infer<typeof scheduleSettings>;
+
+/** The schedule that the settings mean. */
+export function toSchedule(settings: ScheduleSettings): Schedule {
+  if (typeof settings === 'string') {
+    const every = parseEvery(settings);
+    return toSchedule(every === undefined ? { cron: settings } : { every: `${every} ms` });
+  }
+  return {
+    when: 'cron' in settings ? { cron: settings.cron.trim() } : { every: accepted(parseDuration, settings.every) },
+    timezone: ('cron' in settings ? settings.timezone : undefined) ?? scheduleDefaults.timezone,
+    jitter: settings.jitter === undefined ? 0 : accepted(parseDuration, settings.jitter),
+    catchUp: accepted(parseDuration, settings.catch_up ?? scheduleDefaults.catch_up),
+  };
+}

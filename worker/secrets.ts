@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises';
+import { parseEnv } from 'node:util';
+import type { ConnectionDefinition } from '../schema/definition.ts';
+import { MillraceError } from '../schema/errors.ts';
+
+export interface SecretsPlace {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Name of the worker's machine, for messages. */
+  readonly host: string;
+}
+
+export interface ResolvedSettings {
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** What the references stood for, and the passwords in it: texts that no message may hold. */
+  readonly secrets: readonly string[];
+}
+
+type Connection = Pick<ConnectionDefinition, 'name' | 'settings'>;
+
+const reference = /\$\{(env|file):([^}]*)\}/g;
+const leastSecret = 4;
+
+/**
+ * Puts values in place of `${env:NAME}`, `${env:NAME:-default}` and `${file:path}`. An empty variable counts as missing.
+ * Throws `auth` naming what is missing, the connection and the host.
+ */
+export async function resolveSettings({ name, settings }: Connection, place: SecretsPlace): Promise<ResolvedSettings> {
+  const secrets = new Set<string>();
+  const entries = Object.entries(settings).map(async ([key, value]) => [key, await resolveValue(value, { name, key, place, secrets })]);
+  return { settings: Object.fromEntries(await Promise.all(entries)), secrets: [...secrets] };
+}
+
+interface Resolving {
+  readonly name: string;
+  readonly key: string;
+  readonly place: SecretsPlace;
+  readonly secrets: Set<string>;
+}
+
+async function resolveValue(value: unknown, resolving: Resolving): Promise<unknown> {
+  if (typeof value === 'string') return resolveText(value, resolving);
+  if (Array.isArray(value)) return Promise.all(value.map((item) => resolveValue(item, resolving)));
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(async ([key, item]) => [key, await resolveValue(item, resolving)]);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+async function resolveText(text: string, resolving: Resolving): Promise<string> {
+  const pieces: string[] = [];
+  let end = 0;
+  for (const match of text.matchAll(reference)) {
+    const [whole, kind, inside = ''] = match;
+    const value = kind === 'env' ? variable(inside, resolving) : await contents(inside, resolving);
+    pieces.push(text.slice(end, match.index), inUrl(text, match.index) ? encodeURIComponent(value) : value);
+    end = match.index + whole.length;
+  }
+  const resolved = pieces.join('') + text.slice(end);
+  if (end > 0) for (const password of passwordsOf(resolved)) remember(password, resolving);
+  return resolved;
+}
+
+function variable(inside: string, resolving: Resolving): string {
+  const { name, key, place } = resolving;
+  const [, variableName = inside, , fallback] = /^(\w+)(:-(.*))?$/s.exec(inside) ?? [];
+  const value = place.environment[variableName];
+  if (value !== undefined && value !== '') return remember(value, resolving);
+  if (fallback !== undefined) return fallback;
+  throw new MillraceError(
+    'auth',
+    `Connection ${name}: ${key} needs the variable ${variableName}, which is not set in the worker on ${place.host}. ` +
+      'Set it there, or in the .env beside the project file, and start the worker again.',
+  );
+}
+
+async function contents(path: string, resolving: Resolving): Promise<string> {
+  const { name, key, place } = resolving;
+  try {
+    return remember((await readFile(path, 'utf8')).replace(/\r?\n$/, ''), resolving);
+  } catch (cause) {
+    throw new MillraceError('auth', `Connection ${name}: ${key} needs the file ${path}, which the worker on ${place.host} cannot read.`, {
+      cause,
+    });
+  }
+}
+
+function remember(value: string, { secrets }: Resolving): string {
+  if (value.length >= leastSecret) secrets.add(value);
+  return value;
+}
+
+/** Whether a position in a URL is of its user, password or parameters, where letters such as @ and / must be escaped. */
+function inUrl(text: string, position: number): boolean {
+  const start = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0].length;
+  if (start === undefined || position < start) return false;
+  const masked = text.replace(reference, (whole) => 'x'.repeat(whole.length));
+  return position < masked.indexOf('@', start) || (masked.includes('?') && position > masked.indexOf('?'));
+}
+
+function passwordsOf(text: string): readonly string[] {
+  const password = /^[a-z][a-z0-9+.-]*:\/\/[^:/?#@]*:([^/?#]*)@/i.exec(text)?.[1];
+  return password === undefined ? [] : [password, decoded(password)];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Takes secrets out of texts: the values given, the user and password of any URL, and what an Authorization header holds. */
+export function createScrubber(values: Iterable<string>): (text: string) => string {
+  const longestFirst = [...new Set(values)].filter((value) => value.length >= leastSecret).toSorted((a, b) => b.length - a.length);
+  return (text) =>
+    longestFirst
+      .reduce((rest, value) => rest.replaceAll(value, '***'), text)
+      .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]+(?:@[^\s/?#@]+)*@/gi, '$1***@')
+      .replace(/(authorization["']?\s*[:=]\s*["']?)(?:(?:bearer|basic|token)\s+)?[^\s"',;]+/gi, '$1***')
+      .replace(/\b((?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}/gi, '$1***')
+      .replace(/\b(password\s*=\s*)[^\s&"',;]+/gi, '$1***');
+}
+
+/** Adds the variables of a `.env` file to the environment; a variable that is set already keeps its value. */
+export async function loadEnvFile(path: string, environment: NodeJS.ProcessEnv = process.env): Promise<void> {
+  const parsed = parseEnv(await readFile(path, 'utf8'));
+  for (const [name, value] of Object.entries(parsed)) environment[name] ??= value;
+}
