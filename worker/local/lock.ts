@@ -1,4 +1,5 @@
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findProcess, isAlive } from './processes.ts';
 
@@ -16,6 +17,7 @@ export async function withLock<T>(path: string, waiting: (holder: number) => voi
 }
 
 async function acquire(path: string, waiting: (holder: number) => void): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
   let told = false;
   while (!(await tryLink(path))) {
     const holder = await readHolder(path);

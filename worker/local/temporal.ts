@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Connection } from '@temporalio/client';
+import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { loadClientConfigProfile } from '@temporalio/envconfig';
 import { MillraceError } from '../../schema/errors.ts';
 import type { LocalOptions, LocalTemporal } from './options.ts';
@@ -14,6 +14,8 @@ const firstPort = 7233;
 const uiDistance = 1000;
 const startSeconds = 60;
 const attempts = 3;
+/** The gRPC status NOT_FOUND. */
+const notFound = 5;
 
 /** The search attributes that the dev server is started with; other servers may lack them. */
 export const localSearchAttributes = { MillraceProject: 'Keyword', MillracePipeline: 'Keyword', MillraceKind: 'Keyword' } as const;
@@ -124,19 +126,22 @@ function serverArguments(port: number, uiPort: number, database: string): string
   return ['server', 'start-dev', ...flags, ...pragmas, ...attributes];
 }
 
-/** Whether a Temporal server answers for the namespace `default`; a proxy of the environment is not asked for a loopback address. */
+/**
+ * Whether a Temporal server answers a question that goes through to its stored history, which after a crash comes later than the front end.
+ * Task queues and schedules can take 9 seconds more then, until the server gives up on the processes of its killed predecessor.
+ * A proxy of the environment is not asked for a loopback address.
+ */
 async function answers(port: number): Promise<boolean> {
+  const address = `127.0.0.1:${port}`;
+  const question = { namespace: 'default', execution: { workflowId: 'millrace-health' } };
   let connection: Connection | undefined;
   try {
-    connection = await Connection.connect({
-      address: `127.0.0.1:${port}`,
-      connectTimeout: '2s',
-      channelArgs: { 'grpc.enable_http_proxy': 0 },
-    });
-    await connection.withDeadline(Date.now() + 2000, () => connection!.workflowService.describeNamespace({ namespace: 'default' }));
+    const opened = await Connection.connect({ address, connectTimeout: '2s', channelArgs: { 'grpc.enable_http_proxy': 0 } });
+    connection = opened;
+    await opened.withDeadline(Date.now() + 1000, () => opened.workflowService.describeWorkflowExecution(question));
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return isGrpcServiceError(error) && error.code === notFound;
   } finally {
     await connection?.close();
   }
