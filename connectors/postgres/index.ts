@@ -1,0 +1,12 @@
+import type { Connector } from '../connector.ts';
+import type { PostgresSettings } from './settings.ts';
+import { postgresReadOptions, postgresSettings } from './settings.ts';
+import { openSource } from './source.ts';
+
+/** PostgreSQL: tables and views as streams, by COPY. */
+export const postgres: Connector<PostgresSettings> = {
+  type: 'postgres',
+  settings: postgresSettings,
+  readOptions: postgresReadOptions,
+  openSource,
+};
