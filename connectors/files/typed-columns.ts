@@ -1,0 +1,143 @@
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { z } from 'zod';
+import type { Column, ColumnType } from '../../schema/column.ts';
+import { MillraceError } from '../../schema/errors.ts';
+
+/** What a file that names its own columns holds. */
+export interface TypedFile {
+  readonly columns: readonly Column[];
+  readonly rows: number;
+}
+
+const describedSchema = z.array(z.tuple([z.string(), z.string()]).rest(z.unknown()));
+
+const simpleTypes: Readonly<Record<string, ColumnType>> = {
+  BOOLEAN: 'boolean',
+  TINYINT: 'smallint',
+  UTINYINT: 'smallint',
+  SMALLINT: 'smallint',
+  USMALLINT: 'integer',
+  INTEGER: 'integer',
+  UINTEGER: 'bigint',
+  BIGINT: 'bigint',
+  UBIGINT: 'numeric',
+  HUGEINT: 'numeric',
+  UHUGEINT: 'numeric',
+  FLOAT: 'real',
+  DOUBLE: 'double',
+  VARCHAR: 'text',
+  UUID: 'uuid',
+  BLOB: 'bytea',
+  DATE: 'date',
+  TIME: 'time',
+  'TIME WITH TIME ZONE': 'timetz',
+  TIMESTAMP: 'timestamp',
+  TIMESTAMP_S: 'timestamp',
+  TIMESTAMP_MS: 'timestamp',
+  TIMESTAMP_NS: 'timestamp',
+  'TIMESTAMP WITH TIME ZONE': 'timestamptz',
+  INTERVAL: 'interval',
+  JSON: 'jsonb',
+};
+
+/** Columns of a Parquet file in our types; nested ones are `jsonb`. Throws `config` when it isn't Parquet. */
+export function describeParquet(path: string, signal: AbortSignal): Promise<TypedFile> {
+  return withDuckDB(signal, async (connection) => {
+    const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM read_parquet(${literal(path)})`);
+    const columns = describedSchema.parse(described.getRowsJson()).map(([name, type]) => ({ name, type: parquetType(type) }));
+    const counted = await connection.runAndReadAll(`SELECT sum(num_rows)::VARCHAR FROM parquet_file_metadata(${literal(path)})`);
+    return { columns, rows: Number(counted.getRows()[0]?.[0] ?? 0) };
+  });
+}
+
+function parquetType(type: string): ColumnType {
+  const simple = simpleTypes[type];
+  if (simple !== undefined) return simple;
+  if (type.startsWith('DECIMAL(')) return type.toLowerCase().replace('decimal', 'numeric');
+  if (type.startsWith('ENUM(')) return 'text';
+  const element = type.endsWith('[]') ? parquetType(type.slice(0, -2)) : 'jsonb';
+  return element === 'jsonb' || element.endsWith('[]') ? 'jsonb' : `${element}[]`;
+}
+
+const structureSchema = z.record(z.string(), z.unknown());
+
+/**
+ * The union of the keys of the file's objects with the types of their values: numbers are `numeric`, nested values `jsonb`, mixed ones `text`
+ * or, where some are nested, `jsonb`. With `sampleRows` only the first ones are looked at. Throws `config` when the file isn't JSON.
+ */
+export function describeJson(
+  path: string,
+  type: 'ndjson' | 'json',
+  sampleRows: number | undefined,
+  signal: AbortSignal,
+): Promise<TypedFile> {
+  return withDuckDB(signal, async (connection) => {
+    const format = type === 'ndjson' ? `format = 'newline_delimited', ignore_errors = true` : `format = 'auto'`;
+    const limit = sampleRows === undefined ? '' : ` LIMIT ${sampleRows}`;
+    const values = `SELECT json FROM read_json_objects(${literal(path)}, ${format}, maximum_object_size = 67108864)${limit}`;
+    const objects = `(SELECT json FROM (${values}) WHERE json_type(json) = 'OBJECT')`;
+    const found = await connection.runAndReadAll(`SELECT json_group_structure(json)::VARCHAR, count(*)::VARCHAR FROM ${objects}`);
+    const [structure, rows] = found.getRowsJson()[0] ?? [];
+    if (typeof structure !== 'string') return { columns: [], rows: 0 };
+    const kinds = Object.entries(structureSchema.parse(JSON.parse(structure)));
+    const mixed = kinds.filter(([, kind]) => kind === 'JSON').map(([key]) => key);
+    const nested = await nestedKeys(connection, objects, mixed);
+    const columns = kinds.map(([name, kind]) => ({ name, type: kind === 'JSON' ? (nested.has(name) ? 'jsonb' : 'text') : jsonType(kind) }));
+    return { columns, rows: Number(rows) };
+  });
+}
+
+function jsonType(kind: unknown): ColumnType {
+  if (typeof kind !== 'string') return 'jsonb';
+  if (kind === 'BOOLEAN') return 'boolean';
+  return ['UBIGINT', 'BIGINT', 'HUGEINT', 'DOUBLE'].includes(kind) ? 'numeric' : 'text';
+}
+
+/** Those of the keys that have an object or an array as value somewhere. */
+async function nestedKeys(connection: DuckDBConnection, objects: string, keys: readonly string[]): Promise<ReadonlySet<string>> {
+  if (keys.length === 0) return new Set();
+  const tests = keys.map((key) => `coalesce(bool_or(json_type(json, ${text(pointer(key))}) IN ('OBJECT', 'ARRAY')), false)`);
+  const [found = []] = (await connection.runAndReadAll(`SELECT ${tests.join(', ')} FROM ${objects}`)).getRowsJson();
+  return new Set(keys.filter((_, index) => found[index] === true));
+}
+
+function pointer(key: string): string {
+  return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+async function withDuckDB<T>(signal: AbortSignal, ask: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const instance = await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: '256MB' });
+  const connection = await instance.connect();
+  const interrupt = () => connection.interrupt();
+  signal.addEventListener('abort', interrupt);
+  try {
+    return await ask(connection);
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new MillraceError('config', `can not be read: ${place(cause)}`, { cause });
+  } finally {
+    signal.removeEventListener('abort', interrupt);
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+/** DuckDB's message as far as it holds no value of a row. */
+function place(cause: unknown): string {
+  const found = /(Malformed JSON|No magic bytes|too small to be a Parquet file)[^"]*(?:"[^"]*", (at byte \d+ in [a-z/]+ \d+))?/.exec(
+    String(cause),
+  );
+  return found === null
+    ? 'it is damaged or of another format; set read.format of the stream'
+    : `${found[1]}${found[2] === undefined ? '' : ` ${found[2]}`}`;
+}
+
+/** A path as DuckDB's string, its wildcards taken literally. */
+function literal(path: string): string {
+  return text(path.replaceAll(/[*?[]/g, '[$&]'));
+}
+
+function text(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}
