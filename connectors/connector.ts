@@ -47,7 +47,7 @@ export interface PlanRequest {
   readonly window: { readonly from?: Cursor; readonly to?: Cursor } | undefined;
   /** Leading transform steps for the source to take over; it takes as many as it can, in order. */
   readonly steps: readonly Step[];
-  /** Formats that the next step can read, in order of preference. */
+  /** Formats that the next step can read, in order of preference; a source that takes all steps may choose any of them. */
   readonly formats: readonly StagedFormat['kind'][];
   readonly partitionBytes: number;
   /** At most this many partitions. */

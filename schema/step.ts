@@ -8,7 +8,9 @@ const onFailure = z
 
 const trim = z
   .strictObject({ trim: z.union([z.literal('all'), z.array(columnName).min(1)]).describe('`all` text columns, or a list of columns.') })
-  .describe('Removes white space at both ends of text values.');
+  .describe(
+    'Removes white space at both ends of text values: space, tab, line feed, vertical tab, form feed, carriage return, no-break space.',
+  );
 
 const nullif = z
   .strictObject({

@@ -45,6 +45,8 @@ export function selectQuery(stream: Stream, projection: Projection, range: Range
 
 function chooseFormat(request: PlanRequest, projection: Projection): 'pgcopy' | 'csv' {
   const binary = projection.columns.every(({ type }) => isBinarySafe(type));
+  // With no step left but the load, the warehouse's binary COPY spares both servers the text.
+  if (binary && projection.stepsTaken === request.steps.length && request.formats.includes('pgcopy')) return 'pgcopy';
   const format = request.formats.find((wanted) => wanted === 'csv' || (wanted === 'pgcopy' && binary));
   if (format === 'pgcopy' || format === 'csv') return format;
   throw new MillraceError('config', `stream ${request.stream.name} can be read as csv or pgcopy, and the next step takes neither`);
