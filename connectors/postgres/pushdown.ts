@@ -93,13 +93,8 @@ function changeTexts(
   names: readonly string[] | undefined,
   change: (sql: string) => string,
 ): readonly Projected[] | undefined {
-  if (
-    names !== undefined &&
-    !(allThere(columns, names) && columns.every((column) => isText(column.type) || !names.includes(column.name)))
-  ) {
-    return undefined;
-  }
-  const wanted = (column: Projected): boolean => (names === undefined ? isText(column.type) : names.includes(column.name));
+  if (names !== undefined && !allThere(columns, names)) return undefined;
+  const wanted = (column: Projected): boolean => isText(column.type) && (names === undefined || names.includes(column.name));
   return columns.map((column) => (wanted(column) ? { ...column, sql: change(asText(column)) } : column));
 }
 
