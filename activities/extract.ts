@@ -1,11 +1,10 @@
 import { activityInfo } from '@temporalio/activity';
 import type { Attempt, ReadPages } from '../connectors/connector.ts';
-import { MillraceError } from '../schema/errors.ts';
 import type { StagedFile } from '../schema/load.ts';
 import type { StagedPart } from '../schema/run.ts';
 import { currentAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
-import { folderOf, readPlan, toPart, writeJson, type PlanFile } from './plan-file.ts';
+import { folderOf, partitionOf, readPlan, toPart } from './plan-file.ts';
 
 export interface ExtractInput {
   readonly plan: StagedFile;
@@ -24,12 +23,6 @@ async function stage(deps: Dependencies, name: string, read: ReadPages, attempt:
   return await deps.staging.write(name, read.format, bytes(), () => rows, attempt.signal);
 }
 
-function partitionOf(plan: PlanFile, no: number): PlanFile['source']['partitions'][number] {
-  const partition = plan.source.partitions.find((candidate) => candidate.no === no);
-  if (partition === undefined) throw new MillraceError('staging-lost', `stream ${plan.load.stream}: the plan has no partition ${no}`);
-  return partition;
-}
-
 /** Reads one partition into staging, under a name of its attempt, so that an attempt that was given up can't change another's file. */
 export const createExtract = (deps: Dependencies) =>
   async function extract(input: ExtractInput): Promise<StagedPart> {
@@ -44,6 +37,5 @@ export const createExtract = (deps: Dependencies) =>
     );
     const name = `${folderOf(load)}/extract-${input.no}-${activityInfo().attempt}`;
     const file = await stage(deps, name, read, attempt);
-    if (read.format.kind !== 'foreign') return toPart(file);
-    return { ...toPart(file), format: toPart(await writeJson(deps.staging, `${name}.format`, read.format, attempt.signal)) };
+    return toPart(file);
   };

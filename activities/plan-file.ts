@@ -5,7 +5,7 @@ import type { PipelineDefinition } from '../schema/definition.ts';
 import type { Load, StagedFile, StagedFormat } from '../schema/load.ts';
 import type { StagedPart } from '../schema/run.ts';
 import type { Step } from '../schema/step.ts';
-import type { Stream } from '../schema/stream.ts';
+import type { Partition, Stream } from '../schema/stream.ts';
 import { stagedName } from '../staging/name.ts';
 import type { Staging } from '../staging/staging.ts';
 
@@ -61,4 +61,11 @@ export function loadFormat(plan: PlanFile, transforms: boolean): StagedFormat {
   if (transforms || plan.source.format === 'csv') return { kind: 'csv' };
   if (plan.source.format === 'pgcopy') return { kind: 'pgcopy' };
   throw new MillraceError('config', `stream ${plan.load.stream}: a file from outside must pass a transform`);
+}
+
+/** A partition of the plan by its number. */
+export function partitionOf(plan: PlanFile, no: number): Partition {
+  const partition = plan.source.partitions.find((candidate) => candidate.no === no);
+  if (partition === undefined) throw new MillraceError('staging-lost', `stream ${plan.load.stream}: the plan has no partition ${no}`);
+  return partition;
 }

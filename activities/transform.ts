@@ -4,7 +4,7 @@ import type { PartitionResult, StagedPart } from '../schema/run.ts';
 import { transform as runTransform, type TransformInput } from '../transform/transform.ts';
 import { currentAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
-import { folderOf, fromPart, readJson, readPlan, toPart, type PlanFile } from './plan-file.ts';
+import { folderOf, fromPart, partitionOf, readPlan, toPart, type PlanFile } from './plan-file.ts';
 
 export interface TransformStepInput {
   readonly plan: StagedFile;
@@ -15,24 +15,14 @@ export interface TransformStepInput {
 
 const csv: StagedFormat = { kind: 'csv' };
 
-/** The format of an extracted file: the plan's, or for files from outside the dialect kept beside it. */
-async function formatOf(deps: Dependencies, ref: StagedFile, file: StagedPart): Promise<StagedFormat> {
-  return file.format === undefined ? csv : await readJson<StagedFormat>(deps.staging, fromPart(ref, file.format, csv));
-}
-
 async function inputOf(
   deps: Dependencies,
   plan: PlanFile,
   ref: StagedFile,
   part: TransformStepInput['parts'][number],
 ): Promise<TransformInput> {
-  const format = await formatOf(deps, ref, part.file);
-  return {
-    path: await deps.staging.local(fromPart(ref, part.file, format)),
-    format,
-    partition: part.no,
-    label: plan.source.partitions.find((candidate) => candidate.no === part.no)?.label ?? '',
-  };
+  const { format = csv, label } = partitionOf(plan, part.no);
+  return { path: await deps.staging.local(fromPart(ref, part.file, format)), format, partition: part.no, label };
 }
 
 /** Turns extracted files into one that the warehouse can load, and one of rejections. */

@@ -43,8 +43,6 @@ export interface StagedPart {
   readonly rows: number;
   readonly bytes: number;
   readonly sha256: string;
-  /** The staged description of a file from outside (`FileDialect`), beside it. */
-  readonly format?: Omit<StagedPart, 'format'>;
 }
 
 /** What became of one partition on its way to the load's table. */

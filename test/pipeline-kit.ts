@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
+import pg from 'pg';
+import { taskQueueOf } from '../client/names.ts';
+import { runOutcome, startRun, type Runnable, type RunOutcome } from '../client/runs.ts';
+import type { ModelDefinition, PipelineDefinition, StreamDefinition } from '../schema/definition.ts';
+import type { RunOptions } from '../schema/run.ts';
+import { bundle } from '../worker/bundle.ts';
+import { openDependencies } from '../worker/dependencies.ts';
+import { createWorker } from '../worker/worker.ts';
+import { temporalAddress } from './servers.ts';
+
+let bundled: Promise<WorkflowBundleOption> | undefined;
+
+/** The workflow bundle, made once in a test run. */
+export const testBundle = (): Promise<WorkflowBundleOption> => (bundled ??= bundle());
+
+/** A project with a worker of its own, in this process. */
+export interface TestProject extends AsyncDisposable {
+  readonly project: string;
+  readonly folder: string;
+  readonly client: Client;
+  pipeline(name: string, settings: PipelineSettings): PipelineDefinition;
+  run(definition: PipelineDefinition | ModelDefinition, options?: Partial<RunOptions>): Promise<RunOutcome>;
+}
+
+export interface PipelineSettings {
+  /** A PostgreSQL URL, or a folder. */
+  readonly from: string;
+  readonly to: string;
+  readonly schema?: string;
+  readonly streams: readonly (Partial<StreamDefinition> & { readonly stream: string })[];
+  readonly more?: Partial<PipelineDefinition>;
+}
+
+const streamDefaults: Omit<StreamDefinition, 'stream'> = {
+  except: [],
+  mode: 'replace',
+  key: [],
+  nullCursor: 'include',
+  transform: [],
+  contract: { columns: 'evolve', types: 'evolve' },
+  deletes: 'keep',
+  maxDeleted: 1,
+  onFailure: 'reject',
+  maxRejected: { share: 1 },
+  protect: [],
+  adopt: false,
+  read: {},
+};
+
+function connectionOf(name: string, address: string): PipelineDefinition['from'] {
+  return address.startsWith('postgres')
+    ? { name, type: 'postgres', settings: { type: 'postgres', url: address } }
+    : { name, type: 'files', settings: { type: 'files', path: address } };
+}
+
+/** A pipeline's definition as the client would make it, with defaults for what a test doesn't care about. */
+export function pipelineOf(project: string, name: string, settings: PipelineSettings): PipelineDefinition {
+  return {
+    format: 1,
+    project,
+    name,
+    from: connectionOf('source', settings.from),
+    to: connectionOf('warehouse', settings.to),
+    schema: settings.schema ?? 'landed',
+    streams: settings.streams.map((stream) => ({ ...streamDefaults, ...stream })),
+    parallelStreams: 4,
+    parallelPartitions: 1,
+    partitionBytes: 32 * 1024 * 1024,
+    models: [],
+    alerts: [],
+    retention: { rejections: 90 * 86_400_000, loads: 90 * 86_400_000, stagedLoads: 3 },
+    heartbeatTimeout: 60_000,
+    ...settings.more,
+  };
+}
+
+const runnableOf = (definition: PipelineDefinition | ModelDefinition): Runnable =>
+  'streams' in definition ? { kind: 'pipeline', definition } : { kind: 'model', definition };
+
+/** Starts a worker on a project of a unique name. */
+export async function openProject(prefix = 'test'): Promise<TestProject> {
+  const project = `${prefix}-${randomBytes(5).toString('hex')}`;
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-project-'));
+  const address = await temporalAddress();
+  const [native, connection] = await Promise.all([NativeConnection.connect({ address }), Connection.connect({ address })]);
+  const client = new Client({ connection });
+  const worker = await createWorker({
+    connection: native,
+    namespace: 'default',
+    taskQueue: taskQueueOf(project),
+    dependencies: await openDependencies({ staging: join(folder, 'staging'), environment: process.env, client }),
+    workflowBundle: await testBundle(),
+  });
+  const running = worker.run();
+  return {
+    project,
+    folder,
+    client,
+    pipeline: (name, settings) => pipelineOf(project, name, settings),
+    async run(definition, options = {}) {
+      const runnable = runnableOf(definition);
+      const started = await startRun(client, runnable, { fullRefresh: false, ...options }, 'test');
+      return await runOutcome(client, runnable, started);
+    },
+    async [Symbol.asyncDispose]() {
+      worker.shutdown();
+      await running;
+      await connection.close();
+      await native.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs SQL on a database and gives the rows, all values as text. */
+export async function sql(url: string, text: string, values: readonly unknown[] = []): Promise<Record<string, string | null>[]> {
+  const client = new pg.Client({ connectionString: url, types: { getTypeParser: () => (value: string) => value } });
+  await client.connect();
+  try {
+    const { rows } = await client.query<Record<string, string | null>>(text, [...values]);
+    return rows;
+  } finally {
+    await client.end();
+  }
+}

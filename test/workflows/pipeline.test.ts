@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openProject, sql, type TestProject } from '../pipeline-kit.ts';
+import { createDatabase, dropDatabase } from '../servers.ts';
+
+describe('a run of a pipeline', () => {
+  let project: TestProject;
+  let source: string;
+  let warehouse: string;
+
+  before(async function () {
+    this.timeout(120_000);
+    [source, warehouse, project] = await Promise.all([createDatabase('source'), createDatabase('warehouse'), openProject()]);
+    await sql(
+      source,
+      `CREATE TABLE orders (id bigint PRIMARY KEY, note text, amount numeric(38,18), at timestamptz NOT NULL);
+       INSERT INTO orders SELECT i, CASE i % 3 WHEN 0 THEN '' WHEN 1 THEN NULL ELSE 'a "quoted", line' || chr(10) || 'break' END, i / 7.0, timestamptz '2026-01-01' + i * interval '1 second 1 microsecond' FROM generate_series(1, 1000) i`,
+    );
+  });
+
+  after(async () => {
+    await project[Symbol.asyncDispose]();
+    await Promise.all([dropDatabase(source), dropDatabase(warehouse)]);
+  });
+
+  it('replaces a table with what the source holds, exactly', async () => {
+    const pipeline = project.pipeline('shop', { from: source, to: warehouse, streams: [{ stream: 'orders' }] });
+    const outcome = await project.run(pipeline);
+    assert.ok(outcome.ok, JSON.stringify(outcome));
+    assert.equal(outcome.report?.streams[0]?.loaded, 1000);
+    const query =
+      'SELECT md5(string_agg(t::text, chr(10) ORDER BY id)) AS sum, count(*) AS rows FROM (SELECT id, note, amount, at FROM %) t';
+    assert.deepEqual(await sql(warehouse, query.replace('%', 'landed.orders')), await sql(source, query.replace('%', 'orders')));
+  });
+
+  it('merges what changed since the last run', async () => {
+    const pipeline = project.pipeline('changes', {
+      from: source,
+      to: warehouse,
+      schema: 'merged',
+      streams: [{ stream: 'orders', mode: 'merge', key: ['id'], cursor: 'at' }],
+    });
+    assert.ok((await project.run(pipeline)).ok);
+    await sql(source, `UPDATE orders SET note = 'changed', at = now() WHERE id <= 10; INSERT INTO orders VALUES (5000, 'new', 1, now())`);
+    const outcome = await project.run(pipeline);
+    assert.ok(outcome.ok, JSON.stringify(outcome));
+    assert.equal(outcome.report?.streams[0]?.loaded, 11);
+    assert.deepEqual(await sql(warehouse, `SELECT count(*), count(*) FILTER (WHERE note = 'changed') AS changed FROM merged.orders`), [
+      { count: '1001', changed: '10' },
+    ]);
+  });
+
+  it('cleans a dirty file, and keeps what it refuses with the reason', async () => {
+    const folder = join(project.folder, 'drops');
+    await mkdir(folder, { recursive: true });
+    await writeFile(
+      join(folder, 'films-1.csv'),
+      'title,released,budget\n Alien ,1979-05-25,11000000\nBrazil,not a date,15000000\n,1982-06-25,28000000\nAlien,1979-05-25,11000000\n',
+    );
+    const pipeline = project.pipeline('films', {
+      from: folder,
+      to: warehouse,
+      schema: 'films',
+      streams: [
+        {
+          stream: 'films-*.csv',
+          into: 'films',
+          transform: [
+            { trim: 'all' },
+            { nullif: [''] },
+            { cast: { released: 'date', budget: 'numeric(14,2)' } },
+            { dedupe: { key: ['title', 'released'], order: ['_line desc'] } },
+            { expect: { title: { not_null: true } } },
+          ],
+        },
+      ],
+    });
+    const outcome = await project.run(pipeline);
+    assert.ok(outcome.ok, JSON.stringify(outcome));
+    const { read, loaded, rejected, duplicates } = outcome.report?.streams[0] ?? {};
+    assert.deepEqual({ read, loaded, rejected, duplicates }, { read: 4, loaded: 1, rejected: 2, duplicates: 1 });
+    assert.deepEqual(await sql(warehouse, 'SELECT title, released, budget FROM films.films'), [
+      { title: 'Alien', released: '1979-05-25', budget: '11000000.00' },
+    ]);
+    assert.deepEqual(await sql(warehouse, 'SELECT "column", rule, position FROM _millrace.rejections ORDER BY position'), [
+      { column: 'released', rule: 'cast date', position: '3' },
+      { column: 'title', rule: 'not_null', position: '4' },
+    ]);
+  });
+
+  it('says what is wrong when a stream does not exist, and loads its neighbours', async () => {
+    const pipeline = project.pipeline('typo', {
+      from: source,
+      to: warehouse,
+      schema: 'typo',
+      streams: [{ stream: 'ordres' }, { stream: 'orders' }],
+    });
+    const outcome = await project.run(pipeline);
+    assert.ok(!outcome.ok);
+    assert.equal(outcome.code, 'not-found');
+    assert.match(outcome.message, /ordres.*orders/s);
+    assert.deepEqual(
+      outcome.report?.streams.map((stream) => stream.status),
+      ['failed', 'loaded'],
+    );
+  });
+});
