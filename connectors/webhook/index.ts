@@ -1,0 +1,104 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import axios, { type AxiosResponse } from 'axios';
+import { MillraceError, type ErrorCode } from '../../schema/errors.ts';
+import { checkHost, guardedLookup } from './egress.ts';
+import { bodyOf, type Message } from './message.ts';
+import { webhookSettings, type WebhookSettings } from './settings.ts';
+
+export type { Message } from './message.ts';
+
+const timeout = 15_000;
+
+export interface PostOptions {
+  /** Name of the connection, for messages. */
+  readonly name: string;
+  readonly template: 'json' | 'slack';
+  readonly signal: AbortSignal;
+}
+
+function parse(settings: unknown, name: string): WebhookSettings {
+  const parsed = webhookSettings.safeParse(settings);
+  if (parsed.success) return parsed.data;
+  throw new MillraceError('config', `connection ${name}: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`);
+}
+
+function parseUrl(text: string, name: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url;
+  throw new MillraceError('config', `connection ${name}: its url must begin with https:// or http://`);
+}
+
+/**
+ * Posts an alert to a webhook. False when the connection's url is empty: alerts are logged only. Throws `unavailable` and `rate-limited`
+ * for what passes, `auth`, `not-found` and `config` for what doesn't; no message holds the address, which may be a secret.
+ */
+export async function postAlert(settings: unknown, message: Message, options: PostOptions): Promise<boolean> {
+  const { name } = options;
+  const { url: text, allow_private: allowPrivate = false } = parse(settings, name);
+  if (text === '') return false;
+  const url = parseUrl(text, name);
+  if (!allowPrivate) checkHost(url, name);
+  const lookup = allowPrivate ? {} : { lookup: guardedLookup(name) };
+  const response = await post(url, message, options, lookup);
+  const problem = problemOf(response);
+  if (problem === undefined) return true;
+  const sentence = `connection ${name}: the webhook answered HTTP ${response.status}; ${problem.remedy}`;
+  throw new MillraceError(problem.code, sentence, problem.code === 'rate-limited' ? { retryAfter: retryAfter(response) } : {});
+}
+
+async function post(
+  url: URL,
+  message: Message,
+  { name, template, signal }: PostOptions,
+  lookup: { lookup?: ReturnType<typeof guardedLookup> },
+): Promise<AxiosResponse<unknown>> {
+  try {
+    return await axios.post<unknown>(url.href, bodyOf(message, template), {
+      signal,
+      timeout,
+      // A redirect or a proxy of the environment would lead around the check of addresses.
+      maxRedirects: 0,
+      proxy: false,
+      maxContentLength: 64 * 1024,
+      validateStatus: () => true,
+      headers: { 'user-agent': 'millrace' },
+      httpAgent: new HttpAgent(lookup),
+      httpsAgent: new HttpsAgent(lookup),
+    });
+  } catch (error) {
+    if (signal.aborted) throw signal.reason instanceof Error ? signal.reason : error;
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (cause instanceof MillraceError) throw cause;
+    const code = axios.isAxiosError(error) ? error.code : undefined;
+    throw new MillraceError('unavailable', `connection ${name}: the webhook can't be reached (${code ?? 'no answer'})`);
+  }
+}
+
+interface Problem {
+  readonly code: ErrorCode;
+  readonly remedy: string;
+}
+
+const problems: Readonly<Record<number, Problem>> = {
+  401: { code: 'auth', remedy: 'its url or token is refused' },
+  403: { code: 'auth', remedy: 'its url or token is refused' },
+  404: { code: 'not-found', remedy: 'its url is wrong or was revoked' },
+  408: { code: 'unavailable', remedy: 'it is tried again' },
+  410: { code: 'not-found', remedy: 'its url is wrong or was revoked' },
+  429: { code: 'rate-limited', remedy: 'it is tried again later' },
+};
+
+/** What an answer other than 2xx means. */
+function problemOf({ status }: AxiosResponse<unknown>): Problem | undefined {
+  if (status >= 200 && status < 300) return undefined;
+  if (status >= 500) return { code: 'unavailable', remedy: 'it is tried again' };
+  if (status >= 300 && status < 400) return { code: 'config', remedy: 'redirects are not followed: give the final url' };
+  return problems[status] ?? { code: 'config', remedy: 'it refuses the message: check its template' };
+}
+
+/** Milliseconds of a Retry-After in seconds, from a second to an hour. */
+function retryAfter({ headers }: AxiosResponse<unknown>): number {
+  const seconds = Number(headers['retry-after']);
+  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 1), 3600) * 1000 : 30_000;
+}
