@@ -56,7 +56,9 @@ async function requireFolder(folder: string): Promise<void> {
 async function describeEach(folder: string, attempt: Attempt): Promise<readonly Stream[]> {
   const files = await findFiles(folder, '**');
   const known = files.filter((file) => /\.(csv|tsv|tab|txt|ndjson|jsonl|json|parquet)(\.gz)?$/i.test(file.path));
-  return Promise.all(known.map((file) => describeFiles(folder, file.path, [file], attempt)));
+  const streams: Stream[] = [];
+  for (const file of known) streams.push(await describeFiles(folder, file.path, [file], attempt));
+  return streams;
 }
 
 async function describeStream(folder: string, pattern: string, attempt: Attempt): Promise<Stream> {

@@ -74,7 +74,7 @@ export function describeJson(
   return withDuckDB(signal, async (connection) => {
     const format = type === 'ndjson' ? `format = 'newline_delimited', ignore_errors = true` : `format = 'auto'`;
     const limit = sampleRows === undefined ? '' : ` LIMIT ${sampleRows}`;
-    const values = `SELECT json FROM read_json_objects(${literal(path)}, ${format}, maximum_object_size = 67108864)${limit}`;
+    const values = `SELECT json FROM read_json_objects(${literal(path)}, ${format})${limit}`;
     const objects = `(SELECT json FROM (${values}) WHERE json_type(json) = 'OBJECT')`;
     const found = await connection.runAndReadAll(`SELECT json_group_structure(json)::VARCHAR, count(*)::VARCHAR FROM ${objects}`);
     const [structure, rows] = found.getRowsJson()[0] ?? [];
@@ -125,12 +125,10 @@ async function withDuckDB<T>(signal: AbortSignal, ask: (connection: DuckDBConnec
 
 /** DuckDB's message as far as it holds no value of a row. */
 function place(cause: unknown): string {
-  const found = /(Malformed JSON|No magic bytes|too small to be a Parquet file)[^"]*(?:"[^"]*", (at byte \d+ in [a-z/]+ \d+))?/.exec(
-    String(cause),
-  );
-  return found === null
-    ? 'it is damaged or of another format; set read.format of the stream'
-    : `${found[1]}${found[2] === undefined ? '' : ` ${found[2]}`}`;
+  const message = String(cause);
+  if (message.includes('maximum_object_size')) return 'an object in it is larger than 16 MiB';
+  const malformed = /Malformed JSON in file "[^"]*", (at byte \d+ in [a-z/]+ \d+)/.exec(message);
+  return malformed === null ? 'it is damaged or of another format; set read.format of the stream' : `malformed JSON ${malformed[1]}`;
 }
 
 /** A path as DuckDB's string, its wildcards taken literally. */
