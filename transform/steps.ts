@@ -1,0 +1,214 @@
+import type { Column } from '../schema/column.ts';
+import type { CastTarget, Step } from '../schema/step.ts';
+import { castableTypes, compileCast } from './casts.ts';
+import { fileId, lineId, outcomes, type Chain } from './chain.ts';
+import { compileComparison, compileRules } from './rules.ts';
+import { identifier, literal } from './sql-text.ts';
+import { canonicalType, columnType, groupValue, isText, settle, textValue, typedValue, type Field } from './types.ts';
+
+type StepOf<Name extends string> = Extract<Step, Readonly<Record<Name, unknown>>>;
+
+/** Removed by `trim`; the PostgreSQL source removes the same. */
+const whiteSpace = ' \t\n\r\f\v\u00a0';
+
+function uniqueNames(chain: Chain, fields: readonly Field[]): readonly Field[] {
+  const twice = fields.find((field, index) => fields.findIndex((other) => other.name === field.name) < index);
+  if (twice !== undefined) throw chain.error(`column ${twice.name} would be there twice`);
+  return fields;
+}
+
+function rename(chain: Chain, names: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(names)) chain.field(name);
+  chain.fields = uniqueNames(
+    chain,
+    chain.fields.map((field) => ({ ...field, name: names[field.name] ?? field.name })),
+  );
+}
+
+/** Replaces the text of fields; a value that was computed is left alone. */
+function mapText(chain: Chain, fields: readonly Field[], sql: (text: string) => string): void {
+  const changed = fields.filter((field) => isText(field.type)).map((field) => ({ from: field, to: { ...field, id: chain.newId() } }));
+  chain.layer(changed.map(({ from, to }) => ({ id: to.id, sql: sql(from.id) })));
+  chain.set(changed.map(({ to }) => to));
+}
+
+function nullif(chain: Chain, { nullif: written }: StepOf<'nullif'>): void {
+  const values = Array.isArray(written) ? written : written.values;
+  const fields = Array.isArray(written) ? chain.fields : written.columns.map((name) => chain.field(name));
+  mapText(chain, fields, (text) => `CASE WHEN ${text} IN (${values.map(literal).join(', ')}) THEN NULL ELSE ${text} END`);
+}
+
+function castFields(chain: Chain, targets: Readonly<Record<string, CastTarget>>): void {
+  const columns: { readonly id: string; readonly sql: string }[] = [];
+  const decisions: { readonly condition: string; readonly outcome: number }[] = [];
+  const fields: Field[] = [];
+  for (const [name, target] of Object.entries(targets)) {
+    const field = chain.field(name);
+    const cast = compileCast(textValue(field), target);
+    const written = typeof target === 'string' ? target : target.to;
+    if (cast === undefined) throw chain.error(`column ${name}: can't cast to ${written}; types are ${castableTypes.join(', ')}`);
+    const id = chain.newId();
+    columns.push({ id, sql: cast.value });
+    fields.push({ name, type: cast.type, id, typed: cast.typed, origin: field.origin });
+    const onFailure = (typeof target === 'string' || !('on_failure' in target) ? undefined : target.on_failure) ?? chain.onFailure;
+    if (onFailure === 'null') continue;
+    const code = chain.failure(name, `cast ${cast.type}`, `the value can't be converted to ${cast.type} exactly`, onFailure);
+    decisions.push({ condition: `${field.id} IS NOT NULL AND ${id} IS NULL`, outcome: code });
+  }
+  chain.layer(columns);
+  chain.decide(decisions);
+  chain.set(fields);
+}
+
+/** Adds the value of an expression over the named columns, then forgets the names. */
+async function addExpression(chain: Chain, id: string, sql: string): Promise<void> {
+  const inner = chain.named();
+  const names = [...chain.fields.map((field) => field.name), '_file', '_line'];
+  const present = names.filter((name, index) => names.findIndex((other) => other.toLowerCase() === name.toLowerCase()) === index);
+  const ambiguous = names.length - 2 > new Set(chain.fields.map((field) => field.name.toLowerCase())).size;
+  if (ambiguous) throw chain.error('columns differ only in case, which SQL expressions can not tell apart: rename one first');
+  chain.sql = `SELECT * EXCLUDE (${present.map(identifier).join(', ')}), ${sql} AS ${id} FROM (${inner})`;
+}
+
+async function filter(chain: Chain, { filter: written }: StepOf<'filter'>): Promise<void> {
+  chain.filters = true;
+  if (typeof written === 'string') {
+    await chain.typeOf(`(${written}\n)::BOOLEAN`, undefined);
+    const id = chain.newId();
+    await addExpression(chain, id, `((${written}\n)::BOOLEAN IS TRUE)`);
+    chain.decide([{ condition: `NOT ${id}`, outcome: outcomes.filtered }]);
+    return;
+  }
+  const conditions: string[] = [];
+  for (const [name, comparison] of Object.entries(written)) conditions.push(await compileComparison(chain, chain.field(name), comparison));
+  chain.decide(conditions.map((condition) => ({ condition: `(${condition}) IS NOT TRUE`, outcome: outcomes.filtered })));
+}
+
+async function derive(chain: Chain, { derive: written }: StepOf<'derive'>): Promise<void> {
+  const fields: Field[] = [];
+  const casts: Record<string, CastTarget> = {};
+  for (const [name, target] of Object.entries(written)) {
+    const { sql, type } = typeof target === 'string' ? { sql: target, type: undefined } : target;
+    const duck = await chain.typeOf(sql, name);
+    const id = chain.newId();
+    await addExpression(chain, id, settle(`(${sql}\n)`, duck));
+    fields.push({ name, type: columnType(duck), id, typed: columnType(duck) !== 'text' && columnType(duck) !== 'bytea' });
+    if (type !== undefined && canonicalType(type) !== columnType(duck)) casts[name] = type;
+  }
+  chain.set(fields);
+  castFields(chain, casts);
+}
+
+/** Keeps in a temporary table the rows that are not the first of their group, among those that still go on. */
+async function laterRows(chain: Chain, group: readonly string[], order: readonly string[], condition: string): Promise<string> {
+  const table = chain.newId();
+  await chain.engine.run(
+    `CREATE TEMP TABLE ${table} AS SELECT ${fileId} AS file, ${lineId} AS line FROM (${chain.sql}) WHERE ${chain.outcome} IS NULL AND ${condition}
+     QUALIFY row_number() OVER (PARTITION BY ${group.join(', ')} ORDER BY ${[...order, fileId, lineId].join(', ')}) > 1`,
+  );
+  return table;
+}
+
+/** Decides the outcome of the rows in a table that `laterRows` made. */
+function decideLater(chain: Chain, table: string, outcome: number): void {
+  const id = chain.newId();
+  chain.sql = `SELECT c.*, d.line IS NOT NULL AS ${id} FROM (${chain.sql}) AS c LEFT JOIN ${table} AS d ON c.${fileId} = d.file AND c.${lineId} = d.line`;
+  chain.decide([{ condition: id, outcome }]);
+}
+
+function orderTerm(chain: Chain, written: string): string {
+  const [name = '', direction = 'asc'] = written.trim().split(/\s+/);
+  const own = { _file: fileId, _line: lineId }[name];
+  const value = own ?? typedValue(chain.field(name));
+  return `${value} ${direction.toUpperCase()} NULLS LAST`;
+}
+
+async function dedupe(chain: Chain, { dedupe: { key, order } }: StepOf<'dedupe'>): Promise<void> {
+  const group = key.map((name) => groupValue(chain.field(name)));
+  const table = await laterRows(
+    chain,
+    group,
+    order.map((term) => orderTerm(chain, term)),
+    'true',
+  );
+  chain.duplicates.push(table);
+  decideLater(chain, table, outcomes.duplicate);
+}
+
+async function expectUnique(chain: Chain, field: Field, code: number): Promise<void> {
+  const table = await laterRows(chain, [groupValue(field)], [], `${field.id} IS NOT NULL`);
+  decideLater(chain, table, code);
+}
+
+async function expectSql(chain: Chain, name: string, sql: string): Promise<string> {
+  await chain.typeOf(`(${sql}\n)::BOOLEAN`, name);
+  const id = chain.newId();
+  await addExpression(chain, id, `((${sql}\n)::BOOLEAN IS FALSE)`);
+  return id;
+}
+
+function blank(chain: Chain, field: Field, broken: readonly string[]): void {
+  const to = { ...field, id: chain.newId() };
+  chain.layer([{ id: to.id, sql: `CASE WHEN ${broken.map((part) => `(${part})`).join(' OR ')} THEN NULL ELSE ${field.id} END` }]);
+  chain.set([to]);
+}
+
+async function expectRules(chain: Chain, { expect: written }: StepOf<'expect'>): Promise<void> {
+  for (const [name, rule] of Object.entries(written)) {
+    const field = chain.field(name);
+    const onFailure = rule.on_failure ?? chain.onFailure;
+    const checks = [...(await compileRules(chain, field, rule))];
+    if (rule.sql !== undefined) {
+      checks.push({ rule: 'sql', reason: 'the condition is false for the row', broken: await expectSql(chain, name, rule.sql) });
+    }
+    const nullable = onFailure === 'null' ? checks.filter((check) => check.rule !== 'not_null') : [];
+    const failing = checks.filter((check) => !nullable.includes(check));
+    chain.decide(
+      failing.map((check) => ({
+        condition: `(${check.broken}) IS TRUE`,
+        outcome: chain.failure(name, check.rule, check.reason, onFailure),
+      })),
+    );
+    if (rule.unique === true) {
+      await expectUnique(chain, field, chain.failure(name, 'unique', 'another row of the load has the same value', onFailure));
+    }
+    if (nullable.length > 0)
+      blank(
+        chain,
+        field,
+        nullable.map((check) => check.broken),
+      );
+  }
+}
+
+/** Values that a file from outside says are of a type are proved to be; they stay as they were written where that is exact. */
+export function castForeign(chain: Chain, columns: readonly Column[]): void {
+  const targets = columns.filter((column) => !isText(column.type) && compileCast('x', column.type) !== undefined);
+  castFields(chain, Object.fromEntries(targets.map((column) => [column.name, column.type])));
+}
+
+/** Compiles one step, other than `sql`, on to the chain. */
+export async function applyStep(chain: Chain, step: Exclude<Step, StepOf<'sql'>>): Promise<void> {
+  if ('select' in step)
+    chain.fields = uniqueNames(
+      chain,
+      step.select.map((name) => chain.field(name)),
+    );
+  else if ('rename' in step) rename(chain, step.rename);
+  else if ('drop' in step) {
+    for (const name of step.drop) chain.field(name);
+    chain.fields = chain.fields.filter((field) => !step.drop.includes(field.name));
+  } else if ('trim' in step) {
+    const fields = step.trim === 'all' ? chain.fields : step.trim.map((name) => chain.field(name));
+    mapText(chain, fields, (text) => `trim(${text}, ${literal(whiteSpace)})`);
+  } else if ('nullif' in step) nullif(chain, step);
+  else if ('cast' in step) castFields(chain, step.cast);
+  else await applyChecking(chain, step);
+}
+
+async function applyChecking(chain: Chain, step: StepOf<'filter'> | StepOf<'derive'> | StepOf<'dedupe'> | StepOf<'expect'>): Promise<void> {
+  if ('filter' in step) await filter(chain, step);
+  else if ('derive' in step) await derive(chain, step);
+  else if ('dedupe' in step) await dedupe(chain, step);
+  else await expectRules(chain, step);
+}

@@ -1,0 +1,128 @@
+import { appendFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Column } from '../schema/column.ts';
+import { MillraceError } from '../schema/errors.ts';
+import type { OnFailure, Step } from '../schema/step.ts';
+import { Chain, type Where } from './chain.ts';
+import { Engine } from './engine.ts';
+import { emptySource, openInputs, sourceOf, type OpenInputs, type TransformInput } from './inputs.ts';
+import { BrokenRows } from './rejections.ts';
+import { castForeign } from './steps.ts';
+import { Run, type RunCounts } from './run.ts';
+
+export type { TransformInput } from './inputs.ts';
+
+export interface TransformRequest {
+  readonly pipeline: string;
+  readonly stream: string;
+  /** Several only when `needsWholeStream(steps)`. */
+  readonly inputs: readonly TransformInput[];
+  /** What the inputs hold; a file from outside may have fewer or others, which are matched by name. */
+  readonly columns: readonly Column[];
+  /** Those that the source didn't take over. */
+  readonly steps: readonly Step[];
+  /** As `describe` gave them. */
+  readonly output: readonly Column[];
+  /** A NULL in one of these is a rejection, rule `not_null`. */
+  readonly key: readonly string[];
+  readonly onFailure: OnFailure;
+  /** Columns whose values are masked in rejections. */
+  readonly protect: readonly string[];
+  readonly outputPath: string;
+  readonly rejectionsPath: string;
+  /** In DuckDB's spelling: `512MB`. */
+  readonly memoryLimit: string;
+  readonly threads: number;
+  /** A path of the caller's own; made, and removed at the end. */
+  readonly tempFolder: string;
+  readonly signal: AbortSignal;
+  beat(progress?: unknown): void;
+}
+
+/** `read = rows + rejected + filtered + duplicates`, always; `rows` are those in the output. */
+export interface TransformResult {
+  readonly rows: number;
+  readonly read: number;
+  readonly rejected: number;
+  readonly filtered: number;
+  readonly duplicates: number;
+}
+
+/** True when a step must see all rows of the stream at once. */
+export function needsWholeStream(steps: readonly Step[]): boolean {
+  return steps.some(
+    (step) => 'dedupe' in step || 'sql' in step || ('expect' in step && Object.values(step.expect).some((rule) => rule.unique === true)),
+  );
+}
+
+function refuseBroken(request: TransformRequest, broken: BrokenRows): void {
+  if (request.onFailure !== 'fail' || broken.first === undefined) return;
+  const { label, line, reason } = broken.first;
+  throw new MillraceError(
+    'rejected',
+    `pipeline ${request.pipeline}, stream ${request.stream}: ${label}, line ${line}: ${reason} (on_failure: fail); correct the file, or set on_failure: reject`,
+  );
+}
+
+async function runSteps(request: TransformRequest, opened: OpenInputs, failedPath: string): Promise<RunCounts> {
+  await using engine = await Engine.open({
+    ...request,
+    beat: (progress) => request.beat(progress),
+    paths: [...opened.inputs.map((input) => input.path), opened.linesPath, request.outputPath, failedPath],
+  });
+  const { pipeline, stream } = request;
+  const chain = new Chain(engine, { pipeline, stream }, request.onFailure, sourceOf(opened, request.inputs, request.columns));
+  const run = new Run(chain, request, opened);
+  await run.start();
+  if (opened.foreign) castForeign(run.chain, request.columns);
+  for (const [index, step] of request.steps.entries()) await run.step(step, index);
+  return await run.finish(failedPath);
+}
+
+/**
+ * Runs the steps over the inputs and writes the rows that pass as the one CSV to `outputPath`, and those that don't as a CSV of
+ * `rejectionColumns` to `rejectionsPath` (empty when there are none). Runs again with the same result. Throws `config` for a mistake
+ * in a step, `rejected` for a row that failed under `on_failure: fail`, `staging-lost` for a damaged input.
+ */
+export async function transform(request: TransformRequest): Promise<TransformResult> {
+  await mkdir(request.tempFolder, { recursive: true });
+  try {
+    const broken = new BrokenRows(request.rejectionsPath, request.protect.length > 0);
+    await broken.create();
+    const opened = await openInputs(request.inputs, {
+      columns: request.columns,
+      folder: request.tempFolder,
+      broken,
+      signal: request.signal,
+      beat: (progress) => request.beat(progress),
+    });
+    refuseBroken(request, broken);
+    const failedPath = join(request.tempFolder, 'failed.csv');
+    const counts = await runSteps(request, opened, failedPath);
+    if (counts.rejected > 0) await appendFile(request.rejectionsPath, await readFile(failedPath));
+    return { ...counts, read: counts.read + broken.count, rejected: counts.rejected + broken.count };
+  } finally {
+    await rm(request.tempFolder, { recursive: true, force: true });
+  }
+}
+
+/** Columns and types after the steps, by DuckDB's own binder over no rows. Throws `config` naming the step and the column. */
+export async function describe(columns: readonly Column[], steps: readonly Step[], where: Where): Promise<readonly Column[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-describe-'));
+  try {
+    await using engine = await Engine.open({
+      memoryLimit: '256MB',
+      threads: 1,
+      tempFolder: folder,
+      paths: [],
+      signal: new AbortController().signal,
+      beat: () => undefined,
+    });
+    const run = new Run(new Chain(engine, where, 'reject', emptySource(columns)), { key: [], protect: [] }, undefined);
+    for (const [index, step] of steps.entries()) await run.step(step, index);
+    return run.chain.fields.map(({ name, type }) => ({ name, type }));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
