@@ -93,7 +93,7 @@ const dedupe = z
       .strictObject({
         key: z.array(columnName).min(1).describe('Rows equal in these columns are one.'),
         order: z
-          .array(z.string().regex(/^\S+(\s+(asc|desc))?$/i))
+          .array(z.string().regex(/^\S+(\s+(asc|desc))?$/i, 'must be a column, perhaps with asc or desc'))
           .min(1)
           .describe(
             'Which of them stays: the first in this order, `column [asc|desc]`; `_file` and `_line` give the position. NULLs come last.',

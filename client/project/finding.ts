@@ -44,8 +44,8 @@ export function pathText(path: Path): string {
 export function suggestion(name: string, known: readonly string[]): string {
   if (known.length === 0) return '';
   const nearest = closest(name.toLowerCase(), known);
-  if (distance(name.toLowerCase(), nearest.toLowerCase()) <= Math.max(1, Math.floor(nearest.length / 3)))
-    return ` Did you mean "${nearest}"?`;
+  const edits = distance(name.toLowerCase(), nearest.toLowerCase());
+  if (edits < name.length && edits <= Math.max(2, Math.floor(nearest.length / 3))) return ` Did you mean "${nearest}"?`;
   return known.length > 24 ? '' : ` Known here: ${known.join(', ')}.`;
 }
 

@@ -39,7 +39,7 @@ const nouns: Readonly<Record<string, string>> = {
   string: 'text',
   number: 'a number',
   int: 'a whole number',
-  boolean: 'true or false',
+  boolean: 'true/false',
   array: 'a list',
   object: 'a mapping',
   record: 'a mapping',
@@ -79,12 +79,17 @@ function sizeSentence(issue: RawIssue): string | undefined {
 }
 
 function typeSentence(expected: readonly string[], input: unknown): string {
-  if (expected.includes('true or false') && typeof input === 'string') {
+  if (expected.includes('true/false') && typeof input === 'string') {
     if (/^(yes|y|on)$/i.test(input)) return 'must be true or false: write true';
     if (/^(no|n|off)$/i.test(input)) return 'must be true or false: write false';
   }
-  const hint = input === null && expected.includes('a mapping') ? ' ({} means all defaults)' : '';
-  return `must be ${either([...new Set(expected)])}, not ${described(input)}${hint}`;
+  const only = new Set(expected).size === 1 ? expected[0] : undefined;
+  return `must be ${either([...new Set(expected)])}, not ${described(input)}${typeHint(only, input)}`;
+}
+
+function typeHint(only: string | undefined, input: unknown): string {
+  if (only === 'a mapping' && input === null) return ' ({} is an empty one)';
+  return only === 'a list' && typeof input === 'string' && /^[\w.]+$/.test(input) ? `: write [${input}]` : '';
 }
 
 function valueSentence(values: readonly string[], input: unknown): string {

@@ -1,6 +1,6 @@
 import { isCollection, isScalar, visit, type Document, type Pair, type Scalar } from 'yaml';
 import type { Position, Problem } from './finding.ts';
-import { quote } from './yaml-syntax.ts';
+import { cutAtComma, lineAt, opens, quote, valueOnLine } from './yaml-text.ts';
 
 /** Valid YAML that is read as something else than it looks like: `decimal(14,2)` cut at its comma, `0123` as 123, a value cut at ` #`. */
 export function trapProblems(document: Document.Parsed, text: string, position: Position): readonly Problem[] {
@@ -8,11 +8,16 @@ export function trapProblems(document: Document.Parsed, text: string, position: 
   const add = (offset: number, message: string) => {
     byOffset.set(offset, { path: [], message, ...position(offset) });
   };
+  const referred = anchorsReferredTo(document);
   visit(document, {
     Scalar(_, node, ancestors) {
       const offset = node.range?.[0];
       if (offset === undefined || node.type !== 'PLAIN') return;
-      const message = cutAtComma(node, text, offset, ancestors) ?? cutAtComment(node, text, offset) ?? otherNumber(node);
+      const message =
+        cutAtComma(node, text, offset, ancestors) ??
+        cutAtComment(node, text, offset) ??
+        otherNumber(node) ??
+        marked(node, text, offset, referred);
       if (message !== undefined) add(offset, message);
     },
     Pair(_, pair) {
@@ -23,26 +28,6 @@ export function trapProblems(document: Document.Parsed, text: string, position: 
   return [...byOffset.values()];
 }
 
-function opens(text: string): number {
-  return text.split('(').length - text.split(')').length;
-}
-
-/** Inside `{ }` and `[ ]` a comma ends a value, even within parentheses. */
-function cutAtComma(node: Scalar, text: string, offset: number, ancestors: readonly unknown[]): string | undefined {
-  const source = node.source ?? '';
-  if (opens(source) <= 0 || !ancestors.some((ancestor) => isFlow(ancestor))) return undefined;
-  let end = offset;
-  for (let depth = 0; end < text.length && text[end] !== '\n'; end += 1) {
-    depth += opens(text[end] ?? '');
-    if (text[end] === ')' && depth === 0) break;
-  }
-  return `A comma ends a value within { } and [ ]: write ${quote(text.slice(offset, end + 1))} in quotes.`;
-}
-
-function isFlow(ancestor: unknown): boolean {
-  return typeof ancestor === 'object' && ancestor !== null && Reflect.get(ancestor, 'flow') === true;
-}
-
 /** ` #` begins a comment, even within the quotes of SQL. */
 function cutAtComment(node: Scalar, text: string, offset: number): string | undefined {
   const source = node.source ?? '';
@@ -50,6 +35,24 @@ function cutAtComment(node: Scalar, text: string, offset: number): string | unde
   const rest = /^[^\n]*/.exec(text.slice(offset + source.length))?.[0] ?? '';
   if (!/^\s+#/.test(rest) || (quotes % 2 === 0 && opens(source) <= 0)) return undefined;
   return `A # after a space begins a comment: put the whole value in quotes: ${quote(source + rest.trimEnd())}.`;
+}
+
+/** `&x` names a value for later, `!` marks its type: neither is part of a text. */
+function marked(node: Scalar, text: string, offset: number, referred: ReadonlySet<string>): string | undefined {
+  const isStray = node.anchor !== undefined && !referred.has(node.anchor);
+  if (!isStray && node.tag !== '!') return undefined;
+  const value = valueOnLine(text, offset) ?? /[&!][^,\]}]*/.exec(lineAt(text, offset))?.[0].trim() ?? '';
+  return isStray ? `A plain & begins an anchor in YAML: write ${quote(value)}.` : `A plain ! begins a tag in YAML: write ${quote(value)}.`;
+}
+
+function anchorsReferredTo(document: Document.Parsed): ReadonlySet<string> {
+  const names = new Set<string>();
+  visit(document, {
+    Alias(_, alias) {
+      names.add(alias.source);
+    },
+  });
+  return names;
 }
 
 /** A number that isn't written as it is read: a code with a leading zero, an exponent, digits beyond what a number holds. */
