@@ -1,0 +1,96 @@
+import type { PastRun } from '../run-history.ts';
+import type { Standing } from '../standing.ts';
+import { remarks, runTable } from './run-report.ts';
+import { table, type TableColumn } from './table.ts';
+import { count, duration, fromNow, moment } from './text.ts';
+
+const overview: readonly TableColumn[] = [
+  { title: 'name' },
+  { title: 'kind' },
+  { title: 'last run' },
+  { title: 'began' },
+  { title: 'loaded', right: true },
+  { title: 'rejected', right: true },
+  { title: 'last success' },
+  { title: 'next' },
+];
+
+const total = ({ report }: Standing, of: 'loaded' | 'rejected'): number =>
+  (report?.streams ?? []).reduce((sum, stream) => sum + stream[of], 0);
+
+function nextStart({ schedule }: Standing): string {
+  if (schedule === undefined) return '';
+  if (schedule.paused) return 'paused';
+  return schedule.next === undefined ? '' : fromNow(schedule.next);
+}
+
+function overviewRow(standing: Standing): readonly string[] {
+  const [newest] = standing.runs;
+  const rejected = total(standing, 'rejected');
+  return [
+    standing.name,
+    standing.kind,
+    newest?.state ?? 'never',
+    newest === undefined ? '' : fromNow(newest.startedAt),
+    standing.report === undefined ? '' : count(total(standing, 'loaded')),
+    rejected > 0 ? count(rejected) : '',
+    standing.lastSuccess === undefined ? '' : fromNow(standing.lastSuccess),
+    nextStart(standing),
+  ];
+}
+
+/** A table of all that can run. */
+export const standingsTable = (standings: readonly Standing[]): readonly string[] => table(overview, standings.map(overviewRow));
+
+const differences: Readonly<Record<Standing['applied'], string | undefined>> = {
+  same: undefined,
+  none: undefined,
+  differs: 'the schedule on the server runs an older definition than the project file has: millrace apply',
+  missing: 'the project file has a schedule that the server does not: millrace apply',
+  stale: 'the server has a schedule that the project file no longer has: millrace apply --prune',
+};
+
+/** Sentences on what deserves attention. */
+export function attention(standing: Standing): readonly string[] {
+  const { name, failure, late, lastSuccess, applied, schedule } = standing;
+  const since = lastSuccess === undefined ? 'it has never succeeded' : `its last success was ${fromNow(lastSuccess)}`;
+  const difference = differences[applied];
+  return [
+    ...(failure === undefined ? [] : [`${name}: ${failure.code}: ${failure.message}`]),
+    ...(late ? [`${name} is late: ${since}`] : []),
+    ...(difference === undefined ? [] : [`${name}: ${difference}`]),
+    ...(schedule?.paused === true ? [`${name}: paused${schedule.note === '' ? '' : ` (${schedule.note})`}: millrace resume ${name}`] : []),
+  ];
+}
+
+const runColumns: readonly TableColumn[] = [{ title: 'run' }, { title: 'began' }, { title: 'took', right: true }, { title: 'page' }];
+
+/** A table of runs; a page's address stands after each. */
+export function runsTable(runs: readonly PastRun[], page: (run: PastRun) => string): readonly string[] {
+  const [head = '', ...lines] = table(
+    runColumns.slice(0, 3),
+    runs.map(({ state, startedAt, endedAt }) => [
+      state,
+      moment(startedAt),
+      endedAt === undefined ? '' : duration((endedAt.getTime() - startedAt.getTime()) / 1000),
+    ]),
+  );
+  return [
+    `${head}  page`,
+    ...lines.map((line, index) => `${line.padEnd(head.length)}  ${runs[index] === undefined ? '' : page(runs[index])}`),
+  ];
+}
+
+/** One pipeline or model in detail. */
+export function standingDetail(standing: Standing, page: (run: PastRun) => string): readonly string[] {
+  const { runs, report, schedule } = standing;
+  const next =
+    schedule === undefined || schedule.paused || schedule.next === undefined
+      ? []
+      : [`next start: ${moment(schedule.next)} (${fromNow(schedule.next)})`];
+  return [
+    ...(runs.length === 0 ? [`${standing.name} has not run yet: millrace run ${standing.name}`] : runsTable(runs, page)),
+    ...(report === undefined ? [] : ['', ...runTable(report), ...remarks(report)]),
+    ...next,
+  ];
+}

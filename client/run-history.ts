@@ -1,0 +1,57 @@
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import type { ModelReport, RunReport } from '../schema/run.ts';
+import { runIdOf } from './names.ts';
+import { runOutcome, runProgress, type Runnable } from './runs.ts';
+
+/** A run as the server lists it. */
+export interface PastRun {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly state: 'running' | 'succeeded' | 'failed' | 'cancelled';
+  readonly startedAt: Date;
+  readonly endedAt: Date | undefined;
+}
+
+const states: Readonly<Record<string, PastRun['state']>> = {
+  RUNNING: 'running',
+  COMPLETED: 'succeeded',
+  CONTINUED_AS_NEW: 'succeeded',
+  CANCELLED: 'cancelled',
+};
+
+const pastRun = (info: WorkflowExecutionInfo): PastRun => ({
+  workflowId: info.workflowId,
+  runId: info.runId,
+  state: states[info.status.name] ?? 'failed',
+  startedAt: info.startTime,
+  endedAt: info.closeTime,
+});
+
+/** The newest runs of a pipeline or model, started by hand and by its schedule, newest first. */
+export async function latestRuns(client: Client, { kind, definition }: Runnable, limit: number): Promise<readonly PastRun[]> {
+  const { project, name } = definition;
+  const id = runIdOf(project, name).replaceAll("'", "''");
+  // A schedule appends the time to the id; another name may begin like this one, so the memo decides.
+  const query = `WorkflowType = '${kind}' AND (WorkflowId = '${id}' OR WorkflowId STARTS_WITH '${id}-')`;
+  const runs: PastRun[] = [];
+  for await (const info of client.workflow.list({ query })) {
+    const isOurs = info.memo?.['name'] === name || info.workflowId === id;
+    if (isOurs && runs.push(pastRun(info)) === limit) break;
+  }
+  return runs;
+}
+
+/** What is known of a run: what it did, and why it failed. */
+export interface PastOutcome {
+  readonly report?: RunReport | undefined;
+  readonly model?: ModelReport | undefined;
+  readonly failure?: { readonly code: string; readonly message: string } | undefined;
+}
+
+/** What a run did: so far, or in the end. */
+export async function reportOf(client: Client, runnable: Runnable, run: PastRun): Promise<PastOutcome> {
+  if (run.state === 'running') return { report: runnable.kind === 'pipeline' ? await runProgress(client, run) : undefined };
+  const outcome = await runOutcome(client, runnable, run);
+  if (outcome.ok) return { report: outcome.report, model: outcome.model };
+  return { report: outcome.report, failure: { code: outcome.code, message: outcome.message } };
+}

@@ -1,0 +1,60 @@
+import type { Client } from '@temporalio/client';
+import type { RunReport } from '../schema/run.ts';
+import { latestRuns, reportOf, type PastOutcome, type PastRun } from './run-history.ts';
+import type { Runnable } from './runs.ts';
+import { scheduleStatus, type ScheduleStatus } from './schedules.ts';
+
+/** How a pipeline or model stands. */
+export interface Standing {
+  readonly name: string;
+  readonly kind: Runnable['kind'];
+  /** Newest first. */
+  readonly runs: readonly PastRun[];
+  /** What the newest run did, or does. */
+  readonly report: RunReport | undefined;
+  /** Why the newest run failed. */
+  readonly failure: { readonly code: string; readonly message: string } | undefined;
+  readonly lastSuccess: Date | undefined;
+  /** True when the last success is longer ago than `expect_every` allows. */
+  readonly late: boolean;
+  readonly schedule: ScheduleStatus | undefined;
+  /** `differs`: what is applied isn't what the file says; `missing`: the file's schedule isn't applied; `stale`: the file has none any more. */
+  readonly applied: 'same' | 'differs' | 'missing' | 'stale' | 'none';
+}
+
+/** Of so many runs the last success is looked for. */
+const lookedAt = 20;
+
+function isLate(runnable: Runnable, lastSuccess: Date | undefined): boolean {
+  const every = runnable.kind === 'pipeline' ? runnable.definition.expectEvery : undefined;
+  return every !== undefined && (lastSuccess === undefined || Date.now() - lastSuccess.getTime() > every);
+}
+
+function appliedOf(schedule: ScheduleStatus | undefined, wanted: string | undefined): Standing['applied'] {
+  if (schedule === undefined) return wanted === undefined ? 'none' : 'missing';
+  if (wanted === undefined) return 'stale';
+  return schedule.hash === wanted ? 'same' : 'differs';
+}
+
+/**
+ * How a pipeline or model stands: its runs, what the newest did, and its schedule.
+ * @param scheduleHash the hash of the definition, where the project file gives it a schedule
+ */
+export async function standingOf(client: Client, runnable: Runnable, scheduleHash: string | undefined): Promise<Standing> {
+  const { project, name } = runnable.definition;
+  const [runs, schedule] = await Promise.all([latestRuns(client, runnable, lookedAt), scheduleStatus(client, project, name)]);
+  const [newest] = runs;
+  const outcome: PastOutcome = newest === undefined ? {} : await reportOf(client, runnable, newest);
+  const lastSuccess = runs.find(({ state }) => state === 'succeeded')?.endedAt;
+  return {
+    name,
+    kind: runnable.kind,
+    runs,
+    report: outcome.report,
+    failure: outcome.failure,
+    lastSuccess,
+    late: isLate(runnable, lastSuccess),
+    schedule,
+    applied: appliedOf(schedule, scheduleHash),
+  };
+}
