@@ -3,6 +3,7 @@ import type { PipelineSettings } from '../../schema/project.ts';
 import type { StreamSettings } from '../../schema/project-stream.ts';
 import { wrong, type Finding, type Path } from './finding.ts';
 import { mergedStream } from './merge.ts';
+import { connectionNamed } from './rules-connection.ts';
 import type { ProjectFile } from './schema.ts';
 import { validate } from './validate.ts';
 
@@ -17,7 +18,7 @@ interface StreamInPlace {
 /** Settings of one stream that don't go together, or that its source doesn't know. */
 export function streamFindings(place: StreamInPlace): readonly Finding[] {
   const merged = mergedStream(place.project.defaults, place.settings);
-  const kind = place.project.connections[place.pipeline.from]?.type;
+  const kind = connectionNamed(place.project, place.pipeline.from)?.type;
   return [
     ...cursorFindings(place.path, merged),
     ...deleteFindings(place.path, merged),

@@ -1,7 +1,7 @@
 import { suggestion, wrong, type Finding, type Path } from './finding.ts';
 import { alertList } from './merge.ts';
 import { misplacedReferences, secretFindings } from './references.ts';
-import { connectionFindings } from './rules-connection.ts';
+import { connectionFindings, connectionNamed } from './rules-connection.ts';
 import { modelFindings } from './rules-model.ts';
 import { streamFindings } from './rules-stream.ts';
 import type { ProjectFile } from './schema.ts';
@@ -23,7 +23,7 @@ export function findingsOf(project: ProjectFile): readonly Finding[] {
 
 function sharedNames({ pipelines, models }: ProjectFile): readonly Finding[] {
   return Object.keys(models ?? {})
-    .filter((name) => pipelines?.[name] !== undefined)
+    .filter((name) => pipelines !== undefined && Object.hasOwn(pipelines, name))
     .map((name) => wrong(['models', name], 'is the name of a pipeline too; pipelines and models share their names.', 'name'));
 }
 
@@ -49,7 +49,7 @@ function pipelineFindings(project: ProjectFile, name: string): readonly Finding[
 function alertFindings(project: ProjectFile, alerts: Parameters<typeof alertList>[0], path: Path): readonly Finding[] {
   return alertList(alerts).flatMap(({ to, on, rejected_share: share }, index) => {
     const at: Path = typeof alerts === 'string' ? path : [...path, index];
-    const connection = project.connections[to];
+    const connection = connectionNamed(project, to);
     if (connection === undefined) {
       return [wrong(at, `names the connection "${to}", which is not there.${suggestion(to, Object.keys(project.connections))}`)];
     }
