@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { sharedStreamSettings, streamSettings } from './project-stream.ts';
-import { cadence, duration, percentage, size } from './quantity.ts';
+import { atLeastSecond, cadence, duration, percentage, size } from './quantity.ts';
 import { scheduleSettings } from './schedule.ts';
 import { stepSchemas } from './step.ts';
 
@@ -78,7 +78,7 @@ const sharedPipelineSettings = {
   partition_size: size()
     .meta({ description: 'Bytes aimed at for one partition; a step redoes at most one.', default: pipelineDefaults.partition_size })
     .optional(),
-  heartbeat_timeout: duration()
+  heartbeat_timeout: atLeastSecond()
     .meta({
       description: 'A step that shows no progress for this long is tried again elsewhere; at least a second.',
       default: pipelineDefaults.heartbeat_timeout,

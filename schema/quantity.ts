@@ -66,6 +66,11 @@ export function duration(): z.ZodString {
   return z.string().refine((text) => parseDuration(text) !== undefined, 'must be a duration such as "15 minutes", "90s" or "1h 30m"');
 }
 
+/** A duration of a second or more. */
+export function atLeastSecond(): z.ZodString {
+  return duration().refine((text) => (parseDuration(text) ?? 1000) >= 1000, 'must be at least "1s"');
+}
+
 /** `hourly`, `daily`, `weekly`, or a duration. */
 export function cadence(): z.ZodString {
   return z

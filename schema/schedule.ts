@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { accepted, duration, parseDuration } from './quantity.ts';
+import { accepted, atLeastSecond, duration, parseDuration } from './quantity.ts';
 
 /** When a pipeline or model runs by itself, with every default filled in. Times in milliseconds. */
 export type Schedule = {
@@ -11,7 +11,7 @@ export type Schedule = {
   readonly catchUp: number;
 };
 
-export const scheduleDefaults = { timezone: 'UTC', jitter: '0s', catch_up: '1 day' } as const;
+export const scheduleDefaults = { timezone: 'UTC', catch_up: '1 day' } as const;
 
 const shortcuts = new Set(['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@annually']);
 const fields: readonly { readonly min: number; readonly max: number; readonly names: string }[] = [
@@ -56,14 +56,13 @@ function parseEvery(text: string): number | undefined {
   const match = /^every\s+(.+)$/i.exec(text.trim());
   if (match === null) return undefined;
   const interval = match[1] ?? '';
-  return parseDuration(/^[a-z]/i.test(interval) ? `1 ${interval}` : interval);
+  const every = parseDuration(/^[a-z]/i.test(interval) ? `1 ${interval}` : interval);
+  return every !== undefined && every >= 1000 ? every : undefined;
 }
 
 const cron = z.string().refine(isCron, 'must be five cron fields such as "0 5 * * 1-5": minute, hour, day of month, month, day of week');
 const spread = {
-  jitter: duration()
-    .meta({ description: 'Each start is put off by a random time up to this.', default: scheduleDefaults.jitter })
-    .optional(),
+  jitter: duration().describe('Each start is put off by a random time up to this. Default: none.').optional(),
   catch_up: duration()
     .meta({
       description: 'Starts missed while Temporal was down are made up for when they are no older than this.',
@@ -85,7 +84,7 @@ export const cronSchedule = z
   .describe('Starts by calendar.');
 
 export const intervalSchedule = z
-  .strictObject({ every: duration().describe('Time from start to start.'), ...spread })
+  .strictObject({ every: atLeastSecond().describe('Time from start to start.'), ...spread })
   .describe('Starts at a fixed interval.');
 
 export const scheduleSettings = z
