@@ -1,5 +1,7 @@
 import type { Source, Warehouse } from '../connectors/connector.ts';
-import type { ConnectionDefinition } from '../schema/definition.ts';
+import type { Alert } from '../schema/alert.ts';
+import type { AlertDefinition, ConnectionDefinition } from '../schema/definition.ts';
+import type { Standing } from '../schema/watch.ts';
 import type { Staging } from '../staging/staging.ts';
 
 /** What the worker gives to activities. Connections are opened with their secrets resolved, for one step each. */
@@ -14,4 +16,8 @@ export interface Dependencies {
   scrub(text: string): string;
   /** The run that a workflow id is busy with: its parent when it has one. */
   findRun(workflowId: string): Promise<{ workflowId: string; runId: string } | undefined>;
+  /** How a pipeline stands. */
+  findStanding(project: string, name: string): Promise<Standing>;
+  /** Posts an alert to its webhook; false when the webhook has no url. */
+  postAlert(definition: AlertDefinition, alert: Alert, signal: AbortSignal): Promise<boolean>;
 }

@@ -1,3 +1,4 @@
+import { createSendAlert } from './alert.ts';
 import { createBuild } from './build.ts';
 import { createCleanUp } from './clean-up.ts';
 import { createCommit } from './commit.ts';
@@ -10,6 +11,7 @@ import { createLoad } from './load.ts';
 import { createPlan } from './plan.ts';
 import { createPrepare } from './prepare.ts';
 import { createTransform } from './transform.ts';
+import { createFindStanding } from './watch.ts';
 
 /** Every step that a workflow can ask for, over what the worker gives. */
 export const createActivities = (deps: Dependencies) => ({
@@ -24,5 +26,7 @@ export const createActivities = (deps: Dependencies) => ({
   cleanUp: createCleanUp(deps),
   build: createBuild(deps),
   findRun: createFindRun(deps),
+  sendAlert: createSendAlert(deps),
+  findStanding: createFindStanding(deps),
 });
 export type Activities = ReturnType<typeof createActivities>;

@@ -1,6 +1,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { ModelReport, RunReport } from '../schema/run.ts';
 import { runIdOf } from './names.ts';
+import type { PipelineDefinition } from '../schema/definition.ts';
 import { runOutcome, runProgress, type Runnable } from './runs.ts';
 
 /** A run as the server lists it. */
@@ -28,7 +29,11 @@ const pastRun = (info: WorkflowExecutionInfo): PastRun => ({
 });
 
 /** The newest runs of a pipeline or model, started by hand and by its schedule, newest first. */
-export async function latestRuns(client: Client, { kind, definition }: Runnable, limit: number): Promise<readonly PastRun[]> {
+export async function latestRuns(
+  client: Client,
+  { kind, definition }: { readonly kind: Runnable['kind']; readonly definition: Pick<PipelineDefinition, 'project' | 'name'> },
+  limit: number,
+): Promise<readonly PastRun[]> {
   const { project, name } = definition;
   const id = runIdOf(project, name).replaceAll("'", "''");
   // A schedule appends the time to the id; another name may begin like this one, so the memo decides.
@@ -54,4 +59,11 @@ export async function reportOf(client: Client, runnable: Runnable, run: PastRun)
   const outcome = await runOutcome(client, runnable, run);
   if (outcome.ok) return { report: outcome.report, model: outcome.model };
   return { report: outcome.report, failure: { code: outcome.code, message: outcome.message } };
+}
+
+/** Asks the runs under way of a pipeline or model to stop, and gives them; their steps stop their work, and their loads are given up. */
+export async function cancelRuns(client: Client, runnable: Runnable): Promise<readonly PastRun[]> {
+  const runs = (await latestRuns(client, runnable, 20)).filter(({ state }) => state === 'running');
+  await Promise.all(runs.map(({ workflowId, runId }) => client.workflow.getHandle(workflowId, runId).cancel()));
+  return runs;
 }

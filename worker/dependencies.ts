@@ -1,10 +1,14 @@
 import { availableParallelism, hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
 import type { Dependencies } from '../activities/dependencies.ts';
+import { pageAddress } from '../client/names.ts';
 import { connectorOf } from '../connectors/registry.ts';
+import { postAlert, type Message } from '../connectors/webhook/index.ts';
+import type { Alert } from '../schema/alert.ts';
 import type { ConnectionDefinition } from '../schema/definition.ts';
 import { openFolderStaging } from '../staging/folder.ts';
 import { createScrubber, resolveSettings } from './secrets.ts';
+import { findStanding } from './standing.ts';
 
 export interface DependencyOptions {
   /** The folder of staging. */
@@ -13,6 +17,10 @@ export interface DependencyOptions {
   readonly environment: NodeJS.ProcessEnv;
   /** To find the run that holds a stream; undefined outside a worker. */
   readonly client?: Client;
+  /** Address of the Temporal UI, for alerts; `MILLRACE_UI` where it isn't given. */
+  readonly ui?: string;
+  /** Takes the values of secrets as they are resolved, for the logs. */
+  readonly secrets?: Set<string>;
 }
 
 /** Memory that one transform may use before it spills to disk; `MILLRACE_TRANSFORM_MEMORY` says otherwise. */
@@ -29,10 +37,18 @@ async function findRun(client: Client, workflowId: string): Promise<{ workflowId
   }
 }
 
+/** An alert with the page of its run, where the UI is known. */
+function withPage(alert: Alert, { client, ui, environment }: DependencyOptions): Message {
+  const address = ui ?? environment['MILLRACE_UI'];
+  if (address === undefined || address === '' || client === undefined || alert.run === undefined || alert.run.workflowId === '')
+    return alert;
+  return { ...alert, page: pageAddress(address, client.options.namespace, alert.run.workflowId, alert.run.runId) };
+}
+
 /** What activities work with, over one staging folder and one environment. */
 export async function openDependencies(options: DependencyOptions): Promise<Dependencies> {
   const { environment, client } = options;
-  const secrets = new Set<string>();
+  const secrets = options.secrets ?? new Set<string>();
   const resolve = async (connection: ConnectionDefinition): Promise<unknown> => {
     const resolved = await resolveSettings(connection, { environment, host: hostname() });
     for (const secret of resolved.secrets) secrets.add(secret);
@@ -40,11 +56,17 @@ export async function openDependencies(options: DependencyOptions): Promise<Depe
   };
   return {
     staging: await openFolderStaging(options.staging),
-    openSource: async (connection) => await connectorOf(connection.type, connection.name).openSource(await resolve(connection), connection.name),
-    openWarehouse: async (connection) => await connectorOf(connection.type, connection.name).openWarehouse(await resolve(connection), connection.name),
+    openSource: async (connection) =>
+      await connectorOf(connection.type, connection.name).openSource(await resolve(connection), connection.name),
+    openWarehouse: async (connection) =>
+      await connectorOf(connection.type, connection.name).openWarehouse(await resolve(connection), connection.name),
     transformMemory: environment['MILLRACE_TRANSFORM_MEMORY'] ?? defaultTransformMemory,
     transformThreads: Math.min(availableParallelism(), 4),
     scrub: (text) => createScrubber([...secrets])(text),
     findRun: async (workflowId) => (client === undefined ? undefined : await findRun(client, workflowId)),
+    findStanding: async (project, name) =>
+      client === undefined ? { lastSuccess: null, underWay: [] } : await findStanding(client, project, name),
+    postAlert: async ({ to, template }, alert, signal) =>
+      await postAlert(await resolve(to), withPage(alert, options), { name: to.name, template, signal }),
   };
 }

@@ -1,3 +1,5 @@
+export { alert } from './alert.ts';
 export { model } from './model.ts';
 export { pipeline } from './pipeline.ts';
 export { stream } from './stream.ts';
+export { watch } from './watch.ts';

@@ -9,6 +9,7 @@ import {
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { ModelDefinition } from '../schema/definition.ts';
 import type { ModelReport, ModelRun } from '../schema/run.ts';
+import { tellEnd } from './alert-outcome.ts';
 import { failureOf } from './failure.ts';
 import { page } from './page.ts';
 import { modelSteps } from './steps.ts';
@@ -31,6 +32,7 @@ export async function model(run: ModelRun): Promise<ModelReport> {
   };
   try {
     const built = await modelSteps(run.model.heartbeatTimeout).build.executeWithOptions({ summary: `build ${name}` }, [run.model]);
+    if (!built.skipped) await tellEnd(run.model);
     return show({
       model: name,
       status: built.skipped ? 'skipped' : 'built',
@@ -42,6 +44,7 @@ export async function model(run: ModelRun): Promise<ModelReport> {
     const failure = failureOf(error);
     if (failure.code === 'cancelled') throw error;
     show({ model: name, status: 'failed', rows: 0, notes: [], seconds: (Date.now() - startedAt) / 1000, failure });
+    await tellEnd(run.model, failure);
     throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true });
   }
 }

@@ -1,5 +1,6 @@
 import {
   ApplicationFailure,
+  CancellationScope,
   ChildWorkflowCancellationType,
   ChildWorkflowFailure,
   executeChild,
@@ -9,8 +10,10 @@ import {
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { Failure, ModelReport, PipelineRun, RunReport, StreamPart, StreamReport } from '../schema/run.ts';
+import { tellEnd, tellRun } from './alert-outcome.ts';
 import { failureOf } from './failure.ts';
 import { limit } from './limit.ts';
+import { measureRun } from './measure.ts';
 import { runModelsAfter } from './model.ts';
 import { page } from './page.ts';
 import { bookSteps, dataSteps } from './steps.ts';
@@ -101,9 +104,7 @@ export async function pipeline(run: PipelineRun): Promise<RunReport> {
     if (streams.get(change.stream)?.status === 'running') show(change);
   });
 
-  const parts = await dataSteps(run.pipeline.heartbeatTimeout).expand.executeWithOptions({ summary: `expand ${run.pipeline.name}` }, [
-    run.pipeline,
-  ]);
+  const parts = await expand(run, startedAt);
   for (const part of parts) show(waiting(part));
   const inTurn = limit(run.pipeline.parallelStreams);
   await Promise.all(
@@ -118,7 +119,21 @@ export async function pipeline(run: PipelineRun): Promise<RunReport> {
   if (someLoaded) models.push(...(await runModelsAfter(run.pipeline.models)));
   status = statusOf(run, [...streams.values()], models);
   setCurrentDetails(page(report()));
+  measureRun(run.pipeline.name, CancellationScope.current().consideredCancelled ? 'cancelled' : status, report().seconds);
+  await tellRun(run.pipeline, report());
   return ended(report());
+}
+
+/** The streams of a run; a run that can't know them has failed. */
+async function expand({ pipeline: definition }: PipelineRun, startedAt: number): Promise<readonly StreamPart[]> {
+  try {
+    return await dataSteps(definition.heartbeatTimeout).expand.executeWithOptions({ summary: `expand ${definition.name}` }, [definition]);
+  } catch (error) {
+    const failure = failureOf(error);
+    measureRun(definition.name, failure.code === 'cancelled' ? 'cancelled' : 'failed', (Date.now() - startedAt) / 1000);
+    await tellEnd(definition, failure);
+    throw error;
+  }
 }
 
 /** Returns the report of a good run; throws a bad one's. */

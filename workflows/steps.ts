@@ -28,6 +28,14 @@ export const bookSteps = proxyActivities<Pick<Activities, 'giveUp' | 'cleanUp' |
   retry,
 });
 
+/** Alerts and what they are about: short; a receiver that is down is tried for six hours. */
+export const alertSteps = proxyActivities<Pick<Activities, 'sendAlert' | 'findStanding'>>({
+  startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: '6 hours',
+  cancellationType,
+  retry: { ...retry, maximumInterval: '5 minutes' },
+});
+
 /** The build of a model: one long statement in the warehouse. */
 export function modelSteps(heartbeatTimeout: number) {
   return proxyActivities<Pick<Activities, 'build'>>({ startToCloseTimeout: '1 day', heartbeatTimeout, cancellationType, retry });

@@ -2,6 +2,7 @@ import { ApplicationFailure, CancellationScope, continueAsNew, ContinueAsNew, lo
 import type { Committed, Prepared } from '../schema/load.ts';
 import type { GoingLoad, PartitionResult, PlanSummary, StreamReport, StreamRun } from '../schema/run.ts';
 import { failureOf } from './failure.ts';
+import { measureStream } from './measure.ts';
 import { loadAgain, move } from './move.ts';
 import { bookSteps, dataSteps } from './steps.ts';
 import { trackStream, type Track } from './track.ts';
@@ -96,7 +97,9 @@ export async function stream(run: StreamRun): Promise<StreamReport> {
   const track = trackStream(run);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await deliver(attempt === 1 ? run : again(run), track);
+      const report = await deliver(attempt === 1 ? run : again(run), track);
+      measureStream(run.pipeline.name, report);
+      return report;
     } catch (error) {
       if (error instanceof ContinueAsNew) throw error;
       const failure = failureOf(error);
@@ -104,6 +107,7 @@ export async function stream(run: StreamRun): Promise<StreamReport> {
       if (overtaken && attempt < plans) continue;
       if (failure.code === 'cancelled') throw error;
       track.update({ status: 'failed', failure });
+      measureStream(run.pipeline.name, track.report());
       throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true, details: [track.report()] });
     }
   }

@@ -1,0 +1,25 @@
+import { metricMeter } from '@temporalio/workflow';
+import type { RunReport, StreamReport } from '../schema/run.ts';
+
+/** Counters and durations of runs; they leave by the worker's metrics endpoint, and a replay doesn't count again. */
+export function measureRun(pipeline: string, status: RunReport['status'] | 'cancelled', seconds: number): void {
+  metricMeter.createCounter('millrace_runs_total', undefined, 'Runs that ended.').add(1, { pipeline, status });
+  metricMeter.createHistogram('millrace_run_seconds', 'float', 's', 'Duration of runs.').record(seconds, { pipeline, status });
+}
+
+const outcomes = ['loaded', 'rejected', 'filtered', 'duplicates', 'unchanged'] as const;
+
+/** Rows and bytes of one stream of a run. */
+export function measureStream(pipeline: string, report: StreamReport): void {
+  const { stream } = report;
+  if (report.status === 'loaded') {
+    const rows = metricMeter.createCounter('millrace_rows_total', undefined, 'Rows of committed loads, by what became of them.');
+    for (const outcome of outcomes) rows.add(report[outcome], { pipeline, stream, outcome });
+    metricMeter
+      .createCounter('millrace_bytes_total', 'By', 'Bytes of committed loads, as they were staged.')
+      .add(report.bytes, { pipeline, stream });
+  }
+  metricMeter
+    .createCounter('millrace_rejections_total', undefined, 'Rows refused, in loads that failed too.')
+    .add(report.rejected, { pipeline, stream });
+}
