@@ -2,11 +2,13 @@ import type { Connector } from '../connector.ts';
 import type { PostgresSettings } from './settings.ts';
 import { postgresReadOptions, postgresSettings } from './settings.ts';
 import { openSource } from './source.ts';
+import { openWarehouse } from './warehouse/warehouse.ts';
 
-/** PostgreSQL: tables and views as streams, by COPY. */
+/** PostgreSQL: tables and views as streams, by COPY; and as warehouse. */
 export const postgres: Connector<PostgresSettings> = {
   type: 'postgres',
   settings: postgresSettings,
   readOptions: postgresReadOptions,
   openSource,
+  openWarehouse: async (settings, name) => await openWarehouse(settings, name),
 };

@@ -1,0 +1,51 @@
+import { MillraceError } from '../../../schema/errors.ts';
+import { quoteTable } from '../sql.ts';
+import type { Delivery } from './delivery.ts';
+import { deletedAtColumn, place } from './names.ts';
+import { keysMatch } from './rows.ts';
+
+export interface Deletes {
+  readonly deleted: number;
+  readonly notes: readonly string[];
+}
+
+/** True when rows that vanish from the source are marked in the target. */
+export function marksDeleted(delivery: Pick<Delivery, 'load' | 'target'>): boolean {
+  return delivery.load.definition.deletes === 'mark' && delivery.load.definition.mode === 'merge';
+}
+
+/** Marks or removes the target's rows whose keys a complete read didn't find. Throws `rejected` when they are more than the guard allows. */
+export async function deleteMissing(delivery: Delivery): Promise<Deletes> {
+  const { load, rejected } = delivery;
+  if (load.definition.deletes === 'keep' || !load.complete) return { deleted: 0, notes: [] };
+  if (rejected > 0) return { deleted: 0, notes: [`deletes wait: ${rejected} rows were rejected, and those may be missing only for that`] };
+  return { deleted: await remove(delivery), notes: [] };
+}
+
+async function remove(delivery: Delivery): Promise<number> {
+  const { client, load, table } = delivery;
+  const target = quoteTable(load.target);
+  const present = load.definition.mode === 'history' ? 't._is_current' : marksDeleted(delivery) ? `t.${deletedAtColumn} IS NULL` : 'true';
+  const missing = `${present} AND NOT EXISTS (SELECT FROM ${table.name} s WHERE ${keysMatch(load.definition.key, 's', 't')})`;
+  const { rows } = await client.query<{ present: string; missing: string }>(
+    `SELECT count(*) AS present, count(*) FILTER (WHERE ${missing}) AS missing FROM ${target} t WHERE ${present}`,
+  );
+  guard(delivery, Number(rows[0]?.missing), Number(rows[0]?.present));
+  if (Number(rows[0]?.missing) === 0) return 0;
+  const { rowCount } = await client.query(`${statement(delivery, target)} WHERE ${missing}`);
+  return rowCount ?? 0;
+}
+
+function statement(delivery: Delivery, target: string): string {
+  if (delivery.load.definition.mode === 'history') return `UPDATE ${target} t SET _valid_to = now(), _is_current = false`;
+  return marksDeleted(delivery) ? `UPDATE ${target} t SET ${deletedAtColumn} = now()` : `DELETE FROM ${target} t`;
+}
+
+function guard({ load }: Delivery, missing: number, present: number): void {
+  const { maxDeleted } = load.definition;
+  if (missing <= maxDeleted * present) return;
+  throw new MillraceError(
+    'rejected',
+    `${place(load)}: ${missing} of ${present} rows of ${load.target.schema}.${load.target.table} are missing in the source, more than guards.deletes (${maxDeleted * 100}%) allows; nothing was loaded. If they are really gone, raise the guard for one run`,
+  );
+}

@@ -1,0 +1,83 @@
+import pg from 'pg';
+import { quoteIdentifier, quoteTable } from '../sql.ts';
+import { cleanKeys, OrderNeeded, type Cleaned } from './clean-keys.ts';
+import { copyOf } from './copied.ts';
+import { nothing, type Delivered, type Delivery } from './delivery.ts';
+import { dropDefaults, extraIndexes, keyDefinition, ownColumns } from './own-columns.ts';
+import { loadTableName } from './names.ts';
+import { findTarget } from './target.ts';
+import { measure } from './verify.ts';
+
+/**
+ * Makes the load's table the target: our columns and the key are added, then what the old table carries, and only then, for an
+ * instant, the old table is locked, dropped and replaced.
+ */
+export async function swap(delivery: Delivery): Promise<Delivered> {
+  const { client, load, table, shape } = delivery;
+  await client.query(
+    `ALTER TABLE ${table.name} ${ownColumns(load)
+      .map((column) => `ADD COLUMN ${column}`)
+      .join(', ')}, RESET (autovacuum_enabled)`,
+  );
+  await client.query(dropDefaults(load, table.name));
+  const cleaned = await addKey(delivery);
+  const oid = await oldTable(delivery);
+  const copied = await copyOf(client, oid, load.target, table.name, `${loadTableName(load.id)}_`);
+  for (const statement of [...(delivery.target === undefined ? extraIndexes(load, table.name) : []), ...copied.before])
+    await client.query(statement);
+  await takePlace(delivery);
+  for (const statement of copied.after) await client.query(statement);
+  return { ...nothing, ...cleaned, loaded: shape.rows - cleaned.rejected - cleaned.duplicates };
+}
+
+/** The table to copy from: the target, or for a first load an empty one made in its place, for the schema's default privileges. */
+async function oldTable({ client, load, target }: Delivery): Promise<string> {
+  if (target !== undefined) return target.oid;
+  await client.query(`CREATE TABLE ${quoteTable(load.target)} ()`);
+  return (await findTarget(client, load.target))?.oid ?? '0';
+}
+
+async function takePlace({ client, load, table }: Delivery): Promise<void> {
+  const { schema, table: name } = load.target;
+  const moved = quoteTable({ schema, table: loadTableName(load.id) });
+  await client.query(`DROP TABLE ${quoteTable(load.target)}`);
+  await client.query(`ALTER TABLE ${table.name} SET SCHEMA ${quoteIdentifier(schema)}`);
+  await client.query(`ALTER TABLE ${moved} RENAME TO ${quoteIdentifier(name)}`);
+  await client.query(`COMMENT ON TABLE ${quoteTable(load.target)} IS NULL`);
+  await nameConstraints({ client, load });
+}
+
+/** Gives keys and NOT NULL constraints the names that PostgreSQL would have given them in place. */
+async function nameConstraints({ client, load }: Pick<Delivery, 'client' | 'load'>): Promise<void> {
+  const target = quoteTable(load.target);
+  const temporary = loadTableName(load.id);
+  const { rows } = await client.query<{ old: string; name: string }>(
+    `SELECT conname::text AS old, left($2 || substr(conname, length($3) + 1), 63) AS name FROM pg_catalog.pg_constraint
+     WHERE conrelid = $1::regclass AND starts_with(conname::text, $3) AND contype IN ('p', 'n')
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c, pg_catalog.pg_namespace n WHERE n.oid = c.relnamespace AND n.nspname = $4
+         AND c.relname = left($2 || substr(conname, length($3) + 1), 63))`,
+    [target, load.target.table, temporary, load.target.schema],
+  );
+  for (const row of rows)
+    await client.query(`ALTER TABLE ${target} RENAME CONSTRAINT ${quoteIdentifier(row.old)} TO ${quoteIdentifier(row.name)}`);
+}
+
+/** Adds the key; where rows stand against it they are dealt with first. */
+async function addKey(delivery: Delivery): Promise<Cleaned> {
+  const { client, load, table } = delivery;
+  const definition = keyDefinition(load);
+  if (definition === undefined) return { rejected: 0, duplicates: 0 };
+  const statement = `ALTER TABLE ${table.name} ADD ${definition}`;
+  await client.query('SAVEPOINT key');
+  try {
+    await client.query(statement);
+    return { rejected: 0, duplicates: 0 };
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || (error.code !== '23505' && error.code !== '23502')) throw error;
+    await client.query('ROLLBACK TO SAVEPOINT key');
+    if (load.definition.mode === 'append') throw new OrderNeeded();
+    const cleaned = await cleanKeys(delivery, await measure(client, table, load.definition.key));
+    await client.query(statement);
+    return cleaned;
+  }
+}

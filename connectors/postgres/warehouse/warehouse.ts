@@ -1,0 +1,36 @@
+import type { Warehouse } from '../../connector.ts';
+import type { PostgresSettings } from '../settings.ts';
+import { ensureBooks } from './books.ts';
+import { checkWarehouse } from './check.ts';
+import { commit } from './commit.ts';
+import { discard } from './discard.ts';
+import { loadFile } from './load-file.ts';
+import { buildModel } from './model.ts';
+import { openSession, type WarehouseContext } from './open.ts';
+import { prepare } from './prepare.ts';
+import { readStreamState } from './state.ts';
+import type { LockPolicy } from './transaction.ts';
+
+const patience: LockPolicy = { timeout: 5_000, attempts: 6 };
+
+/** Opens a PostgreSQL database as a warehouse. Each call connects for itself, under the name of its attempt. */
+export async function openWarehouse(settings: PostgresSettings, name: string, locks: LockPolicy = patience): Promise<Warehouse> {
+  const context: WarehouseContext = { settings, name, locks };
+  return {
+    formats: ['pgcopy', 'csv'],
+    check: async (attempt) => await checkWarehouse(context, attempt),
+    state: async (stream, attempt) => {
+      await using session = await openSession(context, attempt);
+      return await session.run(async (client) => {
+        await ensureBooks(client);
+        return await readStreamState(client, stream, stream.target);
+      });
+    },
+    prepare: async (load, attempt) => await prepare(context, load, attempt),
+    load: async (load, prepared, file, fileNo, bytes, attempt) => await loadFile(context, load, prepared, file, fileNo, bytes, attempt),
+    commit: async (load, prepared, manifest, rejections, attempt) => await commit(context, load, prepared, manifest, rejections, attempt),
+    discard: async (load, prepared, rejections, reason, attempt) => await discard(context, load, prepared, rejections, reason, attempt),
+    build: async (model, attempt) => await buildModel(context, model, attempt),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
