@@ -83,7 +83,7 @@ async function install(difference) {
   const seconds = () => Math.round((Date.now() - begun) / 1000);
   const progress = setInterval(() => console.error(`installing the dependencies: ${seconds()} s`), 10_000);
   const npm = process.env.npm_execpath;
-  const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
+  const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=warn'];
   const [program, before] = npm !== undefined && /npm-cli\.c?js$/.test(npm) ? [process.execPath, [npm]] : ['npm', []];
   const code = await run(program, [...before, ...args], ['ignore', 2, 2]);
   clearInterval(progress);
