@@ -25,8 +25,8 @@ export type FileDialect =
       readonly header: boolean;
       readonly encoding: 'utf-8' | 'utf-16' | 'latin-1';
       readonly newline: '\n' | '\r\n' | '\r';
-      /** Bytes of the longest line, with a margin. */
-      readonly maxLineBytes: number;
+      /** Bytes of the longest line, with a margin, where it is known. */
+      readonly maxLineBytes?: number;
       /** Names as they stand in the header, or `column1`… without one. */
       readonly columns: readonly string[];
     }

@@ -27,8 +27,7 @@ export function groupFiles(files: readonly InspectedFile[], maxPartitions: numbe
 
 /** Files with the same form can stand one behind the other in one staged file. */
 function formOf({ dialect }: InspectedFile): string | undefined {
-  if (dialect.type === 'csv')
-    return JSON.stringify({ ...dialect, maxLineBytes: 0, columns: dialect.columns.map((name) => name.toLowerCase()) });
+  if (dialect.type === 'csv') return JSON.stringify({ ...dialect, columns: dialect.columns.map((name) => name.toLowerCase()) });
   return dialect.type === 'ndjson' ? 'ndjson' : undefined;
 }
 

@@ -17,7 +17,7 @@ export interface InspectedFile extends Packing, Inspected {
   readonly file: FoundFile;
 }
 
-/** Looks into a file: all of it, or its beginning only when that is enough (`sample`). Errors name the file. */
+/** Looks into a file: CSV at its beginning, JSON all of it unless a `sample` is enough. Errors name the file. */
 export async function inspectFile(
   folder: string,
   file: FoundFile,
@@ -30,10 +30,7 @@ export async function inspectFile(
     if (formatOf(file.path, options) === 'parquet') return { ...(await inspectParquet(path, file, signal)), file };
     await using handle = await open(path, 'r');
     const text = await openText(handle, file, options, signal);
-    const inspected =
-      text.json === undefined
-        ? await inspectCsv(text.sample, sample ? undefined : utf8Of(text, signal), file.path, options)
-        : await inspectJson(text, path, sample, signal);
+    const inspected = text.json === undefined ? inspectCsv(text.sample, file, options) : await inspectJson(text, path, sample, signal);
     const notes = [...text.notes, ...inspected.notes].map((note) => `${file.path}: ${note}`);
     return { ...inspected, file, gzip: text.gzip, encoding: text.encoding, notes };
   } catch (error) {

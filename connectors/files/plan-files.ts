@@ -90,21 +90,20 @@ function hasColumns(file: InspectedFile): boolean {
 function toPartition(group: readonly InspectedFile[], index: number, columns: readonly Column[]): Partition {
   const [first] = group;
   if (first === undefined) throw new TypeError('a partition without files');
-  const longest = Math.max(...group.map((file) => (file.dialect.type === 'csv' ? file.dialect.maxLineBytes : 0)));
   const range: FilesRange = { files: group.map(({ file, gzip, encoding }) => ({ file, gzip, encoding })) };
   return {
     no: index,
     label: group.length === 1 ? first.file.path : `${first.file.path} and ${group.length - 1} more`,
     range,
-    format: { kind: 'foreign', dialect: spelled(first.dialect, longest, columns) },
+    format: { kind: 'foreign', dialect: spelled(first.dialect, columns) },
   };
 }
 
 /** Names of a CSV file as the stream spells them: files may differ in upper and lower case. */
-function spelled(dialect: FileDialect, maxLineBytes: number, columns: readonly Column[]): FileDialect {
+function spelled(dialect: FileDialect, columns: readonly Column[]): FileDialect {
   if (dialect.type !== 'csv') return dialect;
   const spelling = new Map(columns.map((column) => [column.name.toLowerCase(), column.name]));
-  return { ...dialect, maxLineBytes, columns: dialect.columns.map((name) => spelling.get(name.toLowerCase()) ?? name) };
+  return { ...dialect, columns: dialect.columns.map((name) => spelling.get(name.toLowerCase()) ?? name) };
 }
 
 const mostNotes = 20;

@@ -4,7 +4,7 @@ import { MillraceError } from '../../schema/errors.ts';
 import type { FileDialect } from '../../schema/load.ts';
 import { type FoundFile, locate } from './find-files.ts';
 import { type FilesRange, rangeSchema } from './plan-files.ts';
-import { afterHeader } from './record-scan.ts';
+import { afterHeader } from './records.ts';
 import { readChunks, toUtf8, unpack } from './text-bytes.ts';
 
 /** Reads the files of a partition as they were planned, as UTF-8. Throws `conflict` when one changed since the plan. */

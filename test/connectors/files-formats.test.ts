@@ -115,11 +115,9 @@ describe('files source: formats', () => {
       assert.match(plan.notes.join('; '), /column 2 has no name and is called column2; .*a second column name is called name_3/);
     });
 
-    it('knows the longest record, newlines in quotes included', async () => {
-      const long = 'x\n'.repeat(40_000);
-      const { dialect, plan } = await planOne(`id,text\n1,"${long}"\n2,short\n`);
-      assert.ok(dialect.maxLineBytes > long.length && dialect.maxLineBytes < long.length * 3, String(dialect.maxLineBytes));
-      assert.equal(plan.estimatedRows, 2);
+    it('estimates the rows of a large file from its beginning', async () => {
+      const { plan } = await planOne(`id,text\n${'1,"a\nb"\n'.repeat(400_000)}`);
+      assert.ok(Math.abs((plan.estimatedRows ?? 0) - 400_000) < 4000, String(plan.estimatedRows));
     });
 
     it('counts records as they are, for any values (property)', async () => {

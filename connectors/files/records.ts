@@ -3,40 +3,15 @@ import type { CsvForm } from './sniff.ts';
 /** Stands for a quote that may have ended its value: another one right behind it goes on. */
 const justClosed = 256;
 
-/** What a scan over all bytes of a CSV text found. */
-export interface RecordScan {
-  /** Takes the next bytes, UTF-8. */
-  take(chunk: Uint8Array): void;
-  /** Records so far and the bytes of the longest, the last unfinished one included; `ended` counts lines that ended, blank ones too. */
-  result(): { readonly records: number; readonly longest: number; readonly ended: number };
-}
-
-/** Counts the records of a CSV text and finds the longest, newlines in quotes included, without making a value of anything. */
-export function scanRecords(form: Omit<CsvForm, 'header'>): RecordScan {
-  const newline = newlineOf(form);
+/** Counts the records of a CSV text, blank lines left out. */
+export function countRecords(form: Omit<CsvForm, 'header'>, text: Uint8Array): number {
   let records = 0;
-  let ended = 0;
-  let longest = 0;
-  let length = 0;
-  const endRecord = (more: number) => {
-    length += more;
-    ended += 1;
-    if (length > form.newline.length) records += 1;
-    if (length > longest) longest = length;
-    length = 0;
-  };
-  const newlines = findNewlines(form, newline);
-  return {
-    take: (chunk) => {
-      let from = 0;
-      newlines(chunk, (at) => {
-        endRecord(at + 1 - from);
-        from = at + 1;
-      });
-      length += chunk.byteLength - from;
-    },
-    result: () => ({ records: records + (length > 0 ? 1 : 0), longest: Math.max(longest, length), ended }),
-  };
+  let begin = 0;
+  findNewlines(form, newlineOf(form))(text, (at) => {
+    if (at + 1 - begin > form.newline.length) records += 1;
+    begin = at + 1;
+  });
+  return begin < text.byteLength ? records + 1 : records;
 }
 
 /** Finds the newlines outside of quotes, chunk by chunk. */
