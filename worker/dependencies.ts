@@ -17,7 +17,7 @@ export interface DependencyOptions {
   readonly environment: NodeJS.ProcessEnv;
   /** To find the run that holds a stream; undefined outside a worker. */
   readonly client?: Client;
-  /** Address of the Temporal UI, for alerts; `MILLRACE_UI` where it isn't given. */
+  /** Address of the Temporal UI, for alerts; `TEMPORAL_UI_URL` where it isn't given. */
   readonly ui?: string;
   /** Takes the values of secrets as they are resolved, for the logs. */
   readonly secrets?: Set<string>;
@@ -39,7 +39,7 @@ async function findRun(client: Client, workflowId: string): Promise<{ workflowId
 
 /** An alert with the page of its run, where the UI is known. */
 function withPage(alert: Alert, { client, ui, environment }: DependencyOptions): Message {
-  const address = ui ?? environment['MILLRACE_UI'];
+  const address = ui ?? environment['TEMPORAL_UI_URL'];
   if (address === undefined || address === '' || client === undefined || alert.run === undefined || alert.run.workflowId === '')
     return alert;
   return { ...alert, page: pageAddress(address, client.options.namespace, alert.run.workflowId, alert.run.runId) };
