@@ -1,5 +1,7 @@
 import { createSendAlert } from './alert.ts';
 import { createBuild } from './build.ts';
+import { createCheckConnection } from './check-connection.ts';
+import { createCheckPipeline } from './check-pipeline.ts';
 import { createCleanUp } from './clean-up.ts';
 import { createCommit } from './commit.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -26,6 +28,8 @@ export const createActivities = (deps: Dependencies) => ({
   cleanUp: createCleanUp(deps),
   build: createBuild(deps),
   findRun: createFindRun(deps),
+  checkConnection: createCheckConnection(deps),
+  checkPipeline: createCheckPipeline(deps),
   sendAlert: createSendAlert(deps),
   findStanding: createFindStanding(deps),
 });

@@ -16,6 +16,11 @@ const entries: Readonly<Record<string, Entry>> = {
   run: { summary: 'run a pipeline or model, and follow it to its end', load: () => import('./commands/run.ts') },
   apply: { summary: 'make the schedules on the server equal to the project file', load: () => import('./commands/apply.ts') },
   status: { summary: 'show last runs, cursors, rows and schedules', load: () => import('./commands/status.ts') },
+  check: { summary: 'check the project file, its connections and its steps', load: () => import('./commands/check.ts') },
+  pause: { summary: 'pause a schedule', load: () => import('./commands/pause.ts') },
+  resume: { summary: 'let a paused schedule start runs again', load: () => import('./commands/resume.ts') },
+  trigger: { summary: 'let a schedule start its run now', load: () => import('./commands/trigger.ts') },
+  cancel: { summary: 'stop the runs under way', load: () => import('./commands/cancel.ts') },
 };
 
 function program(): Command {

@@ -136,8 +136,3 @@ export async function runProgress(client: Client, run: Pick<StartedRun, 'workflo
     return undefined;
   }
 }
-
-/** Asks a run to stop; its steps stop their work, and its load is given up. */
-export async function cancelRun(client: Client, project: string, name: string): Promise<void> {
-  await client.workflow.getHandle(runIdOf(project, name)).cancel();
-}

@@ -1,3 +1,4 @@
+export { check } from './check.ts';
 export { alert } from './alert.ts';
 export { model } from './model.ts';
 export { pipeline } from './pipeline.ts';

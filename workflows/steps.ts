@@ -40,3 +40,9 @@ export const alertSteps = proxyActivities<Pick<Activities, 'sendAlert' | 'findSt
 export function modelSteps(heartbeatTimeout: number) {
   return proxyActivities<Pick<Activities, 'build'>>({ startToCloseTimeout: '1 day', heartbeatTimeout, cancellationType, retry });
 }
+
+/** Questions to connections: short, and not repeated for long, because a person waits. */
+export const checkSteps = proxyActivities<Pick<Activities, 'checkConnection' | 'checkPipeline'>>({
+  startToCloseTimeout: '2 minutes',
+  retry: { maximumAttempts: 2, nonRetryableErrorTypes },
+});

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+
 const projectFile = (name: string): string => `# yaml-language-server: $schema=./.millrace/millrace.schema.json
 # What Millrace does in this project. Check it with: millrace check
 
@@ -76,8 +78,8 @@ export const firstProject = (name: string): Readonly<Record<string, string>> => 
   'data/films.csv': films,
 });
 
-/** The schema of the project file for editors. */
+/** The schema of the project file for editors, as the reference has it. */
 export async function editorSchema(): Promise<string> {
-  const [{ z }, { projectFileSchema }] = await Promise.all([import('zod'), import('../project/schema.ts')]);
-  return `${JSON.stringify(z.toJSONSchema(projectFileSchema, { io: 'input' }), undefined, 2)}\n`;
+  const root = import.meta.url.endsWith('.ts') ? '../..' : '../../..';
+  return await readFile(new URL(`${root}/docs/reference/project.schema.json`, import.meta.url), 'utf8');
 }

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
+import type { LogEntry } from '@temporalio/worker';
 import { taskQueueOf } from '../names.ts';
 import type { OpenProject } from './project.ts';
 import type { Connected } from './servers.ts';
@@ -51,12 +52,35 @@ export interface WorkerChoice {
   readonly project: Pick<OpenProject, 'name' | 'staging'>;
   readonly connected: Pick<Connected, 'localAddress'>;
   readonly taskQueue?: string;
+  /** Takes a line for each warning of the worker; without it only errors are logged. */
+  readonly log?: (line: string) => void;
 }
 
-/** Starts a worker in this process; its log shows warnings only. */
-export async function startWorker({ project, connected, taskQueue }: WorkerChoice): Promise<RunningWorker> {
-  const { DefaultLogger, Runtime } = await import('@temporalio/worker');
-  if (Runtime._instance === undefined) Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
+/** The line of a warning: what, where, and the reason without its stack. */
+function logLine({ level, message, meta }: LogEntry): string {
+  const error: unknown = meta?.['error'];
+  const reason = error instanceof Error ? error.message : typeof error === 'string' ? error.split('\n')[0] : undefined;
+  const where = meta?.['activityType'] ?? meta?.['workflowType'];
+  const parts = [typeof where === 'string' ? where : undefined, typeof meta?.['workflowId'] === 'string' ? meta['workflowId'] : undefined];
+  const place = parts.filter((part) => part !== undefined).join(' of ');
+  return `[${level.toLowerCase()}] ${message}${place === '' ? '' : ` (${place})`}${reason === undefined ? '' : `: ${reason}`}`;
+}
+
+/** The runtime is one for the process; signals are the command's own. */
+async function installRuntime(log: ((line: string) => void) | undefined): Promise<void> {
+  const { DefaultLogger, Runtime, makeTelemetryFilterString } = await import('@temporalio/worker');
+  if (Runtime._instance !== undefined) return;
+  const write = log ?? ((line: string) => void process.stderr.write(`${line}\n`));
+  Runtime.install({
+    logger: new DefaultLogger(log === undefined ? 'ERROR' : 'WARN', (entry) => write(logLine(entry))),
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }), forward: {} } },
+    shutdownSignals: [],
+  });
+}
+
+/** Starts a worker in this process. */
+export async function startWorker({ project, connected, taskQueue, log }: WorkerChoice): Promise<RunningWorker> {
+  await installRuntime(log);
   const { openWorker } = await import('../../worker/main.ts');
   const open = await openWorker({
     project: project.name,

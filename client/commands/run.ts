@@ -8,8 +8,9 @@ import { outputOf, type Output } from '../command-line/output.ts';
 import { named, openProject, type Named, type OpenProject } from '../command-line/project.ts';
 import { confirm } from '../command-line/question.ts';
 import { runToEnd } from '../command-line/run-to-end.ts';
-import { connect, findServers, localOptions, startServers, type Connected } from '../command-line/servers.ts';
-import { hasWorker, startWorker, type RunningWorker } from '../command-line/worker.ts';
+import { serversFor, workerFor } from '../command-line/at-work.ts';
+import type { Connected } from '../command-line/servers.ts';
+import { hasWorker, type RunningWorker } from '../command-line/worker.ts';
 import { modelTable, remarks, runSentence, runTable } from '../display/run-report.ts';
 import { duration } from '../display/text.ts';
 import { taskQueueOf } from '../names.ts';
@@ -43,24 +44,6 @@ async function isWanted({ runnable }: Named, options: Options): Promise<boolean>
   if (kept.length === 0) return true;
   const names = kept.map(({ stream, mode }) => `${stream} (${mode})`).join(', ');
   return await confirm(`A full refresh replaces what was gathered in ${names}; rows gone from the source are lost.`, options.yes === true);
-}
-
-/** Servers that are up, or those that are missing, started. */
-async function serversFor(project: OpenProject, output: Output): Promise<Connected> {
-  const servers = await findServers(project);
-  const local = localOptions(project, output.note);
-  const complete = servers.temporal !== undefined && !local.need.postgres;
-  if (complete) return await connect(servers);
-  const started = await startServers(local, project, output.note);
-  const isNew = started.temporal?.started === true || started.postgres?.started === true;
-  if (isNew) output.note('The servers stay in the background; millrace down stops them.');
-  return await connect(started);
-}
-
-async function workerFor(project: OpenProject, connected: Connected, output: Output): Promise<RunningWorker | undefined> {
-  if (await hasWorker(connected.client, taskQueueOf(project.name))) return undefined;
-  output.note('No worker is up: this process is one until the run has ended.');
-  return await startWorker({ project, connected });
 }
 
 function showOutcome(outcome: RunOutcome, page: string, output: Output): void {

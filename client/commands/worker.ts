@@ -11,7 +11,7 @@ async function work(options: ProjectOptions): Promise<void> {
   const project = await openProject(options);
   using stopping = interrupt();
   await using connected = await connectProject(project);
-  const worker = await startWorker({ project, connected });
+  const worker = await startWorker({ project, connected, log: output.note });
   output.note(`worker of ${project.name} at ${connected.address}, namespace ${connected.namespace}; Ctrl-C or SIGTERM drains it`);
   await Promise.race([aborted(stopping.signal), worker.ended]);
   output.note('stopping: steps at work come to a safe end first');

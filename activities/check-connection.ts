@@ -1,0 +1,25 @@
+import { hostname } from 'node:os';
+import type { CheckReport } from '../connectors/connector.ts';
+import type { Checked, ConnectionToCheck } from '../schema/check.ts';
+import { MillraceError } from '../schema/errors.ts';
+import { looseAttempt } from './attempt.ts';
+import type { Dependencies } from './dependencies.ts';
+
+async function reportOf(deps: Dependencies, { connection, role }: ConnectionToCheck): Promise<CheckReport> {
+  const attempt = looseAttempt('check');
+  await using opened = role === 'source' ? await deps.openSource(connection) : await deps.openWarehouse(connection);
+  return await opened.check(attempt);
+}
+
+/** Asks one connection whether it works, from this worker; what doesn't comes back as sentences. */
+export const createCheckConnection = (deps: Dependencies) =>
+  async function checkConnection(input: ConnectionToCheck): Promise<Checked> {
+    const about = { kind: 'connection', name: input.connection.name, role: input.role, host: hostname() } as const;
+    try {
+      const { system, problems, warnings } = await reportOf(deps, input);
+      return { ...about, system, problems, warnings };
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      return { ...about, system: '', problems: [deps.scrub(error.message)], warnings: [] };
+    }
+  };

@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import type { Command } from 'commander';
+import { Unsuccessful } from '../command-line/failure.ts';
+import { projectCommand, positive, type ProjectOptions } from '../command-line/options.ts';
+import { outputOf } from '../command-line/output.ts';
+import { named, openProject } from '../command-line/project.ts';
+import { connectProject } from '../command-line/servers.ts';
+import { cancelRuns, type PastRun } from '../run-history.ts';
+
+interface Options extends ProjectOptions {
+  readonly wait: number;
+}
+
+/** Waits until a run has ended; false after so many seconds. */
+async function hasEnded(client: Client, { workflowId, runId }: PastRun, seconds: number): Promise<boolean> {
+  const until = Date.now() + seconds * 1000;
+  while (Date.now() < until) {
+    const { status } = await client.workflow.getHandle(workflowId, runId).describe();
+    if (status.name !== 'RUNNING') return true;
+    await sleep(250);
+  }
+  return false;
+}
+
+async function cancel(name: string, options: Options): Promise<void> {
+  const output = outputOf({});
+  const project = await openProject(options);
+  const { runnable } = named(project, name);
+  await using connected = await connectProject(project);
+  const runs = await cancelRuns(connected.client, runnable);
+  if (runs.length === 0) return output.line(`${name} is not running.`);
+  const ended = await Promise.all(runs.map((run) => hasEnded(connected.client, run, options.wait)));
+  runs.forEach((run, index) => {
+    const what = ended[index] === true ? 'cancelled; rows, cursor and books are as they were' : 'asked to stop; its steps are still ending';
+    output.line(`${name}: ${what}: ${connected.page(run)}`);
+  });
+  if (ended.includes(false)) throw new Unsuccessful();
+}
+
+/** `millrace cancel` */
+export const command = (): Command =>
+  projectCommand('cancel', 'Stops the runs of a pipeline or model that are under way: their work stops, and their loads are given up.', [
+    'millrace cancel shop',
+  ])
+    .argument('<name>', 'a pipeline or model')
+    .option('--wait <seconds>', 'how long to wait for the end', positive, 60)
+    .action(cancel);

@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import type { Checked, CheckRun, ConnectionToCheck } from '../../schema/check.ts';
+import { checkProject } from '../checks.ts';
+import { serversFor, workerFor } from '../command-line/at-work.ts';
+import { Unsuccessful } from '../command-line/failure.ts';
+import { projectCommand, type JsonOption, type ProjectOptions } from '../command-line/options.ts';
+import { outputOf, type Output } from '../command-line/output.ts';
+import { openProject, type OpenProject } from '../command-line/project.ts';
+
+interface Options extends ProjectOptions, JsonOption {}
+
+/** Every connection in each role that the project gives it. Alerts' connections have none to ask. */
+function checkRunOf({ definitions }: OpenProject): CheckRun {
+  const pipelines = [...definitions.pipelines.values()].map(({ definition }) => definition);
+  const warehouses = [...pipelines.map(({ to }) => to), ...[...definitions.models.values()].map(({ definition }) => definition.warehouse)];
+  const wanted = [
+    ...pipelines.map(({ from }): ConnectionToCheck => ({ connection: from, role: 'source' })),
+    ...warehouses.map((connection): ConnectionToCheck => ({ connection, role: 'warehouse' })),
+  ];
+  const unique = new Map(wanted.map((input) => [`${input.role} ${input.connection.name}`, input]));
+  return { connections: [...unique.values()], pipelines };
+}
+
+function show(checked: readonly Checked[], output: Output): void {
+  for (const { kind, name, role, system, host, problems, warnings } of checked) {
+    const what = [kind, name, role === '' ? '' : `as ${role}`].filter((part) => part !== '').join(' ');
+    output.line(`${problems.length === 0 ? 'ok     ' : 'failed '} ${what}${system === '' ? '' : `: ${system}`} (on ${host})`);
+    for (const problem of problems) output.line(`        ${problem}`);
+    for (const warning of warnings) output.line(`        note: ${warning}`);
+  }
+}
+
+async function check(options: Options): Promise<void> {
+  const output = outputOf(options);
+  const project = await openProject(options);
+  output.line(`ok      ${project.loaded.file}`);
+  const run = checkRunOf(project);
+  const used = new Set(run.connections.map(({ connection }) => connection.name));
+  const unused = [...project.definitions.connections.keys()].filter((name) => !used.has(name));
+  await using connected = await serversFor(project, output);
+  const worker = await workerFor(project, connected, output);
+  let checked: readonly Checked[];
+  try {
+    checked = await checkProject(connected.client, project.name, run);
+  } finally {
+    await worker?.stop();
+  }
+  output.data({ project: project.name, checked, notAsked: unused });
+  show(checked, output);
+  if (unused.length > 0) output.line(`not asked: ${unused.join(', ')} (no pipeline or model reads or loads them)`);
+  if (checked.some(({ problems }) => problems.length > 0)) throw new Unsuccessful();
+}
+
+/** `millrace check` */
+export const command = (): Command =>
+  projectCommand('check', 'Checks the project file, then asks the worker: connections, streams, steps and keys. Nothing is written.', [
+    'millrace check',
+    'millrace check --json',
+  ])
+    .option('--json', 'the result as JSON')
+    .action(check);

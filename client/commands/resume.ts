@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import { projectCommand, type ProjectOptions } from '../command-line/options.ts';
+import { outputOf } from '../command-line/output.ts';
+import { named, openProject } from '../command-line/project.ts';
+import { connectProject } from '../command-line/servers.ts';
+import { moment } from '../display/text.ts';
+import { scheduleOf, scheduleStatus } from '../schedules.ts';
+
+async function resume(name: string, options: ProjectOptions): Promise<void> {
+  const project = await openProject(options);
+  named(project, name);
+  await using connected = await connectProject(project);
+  const schedule = await scheduleOf(connected.client, project.name, name);
+  await schedule.unpause();
+  const next = (await scheduleStatus(connected.client, project.name, name))?.next;
+  outputOf({}).line(`${name}: its schedule starts runs again${next === undefined ? '' : `, next ${moment(next)}`}.`);
+}
+
+/** `millrace resume` */
+export const command = (): Command =>
+  projectCommand('resume', 'Lets a paused schedule start runs again.', ['millrace resume shop'])
+    .argument('<name>', 'a pipeline or model with a schedule')
+    .action(resume);

@@ -1,0 +1,21 @@
+import type { Checked, CheckRun } from '../schema/check.ts';
+import { limit } from './limit.ts';
+import { checkSteps } from './steps.ts';
+
+/** Asks every connection, then every pipeline, on a worker: that is where secrets and networks are. */
+export async function check({ connections, pipelines }: CheckRun): Promise<readonly Checked[]> {
+  const inTurn = limit(4);
+  const checked = await Promise.all(
+    connections.map((input) =>
+      inTurn(() => checkSteps.checkConnection.executeWithOptions({ summary: `check ${input.role} ${input.connection.name}` }, [input])),
+    ),
+  );
+  const broken = new Set(checked.filter(({ problems }) => problems.length > 0).map(({ name }) => name));
+  const reachable = pipelines.filter(({ from }) => !broken.has(from.name));
+  const through = await Promise.all(
+    reachable.map((pipeline) =>
+      inTurn(() => checkSteps.checkPipeline.executeWithOptions({ summary: `check pipeline ${pipeline.name}` }, [pipeline])),
+    ),
+  );
+  return [...checked, ...through];
+}
