@@ -13,6 +13,7 @@ import type { Schedule } from '../schema/schedule.ts';
 import { runIdOf, taskQueueOf } from './names.ts';
 import { type Runnable, workflowOf } from './runs.ts';
 import { searchAttributesOf } from './search-attributes.ts';
+import { type Watched, watchSchedule } from './watch-schedules.ts';
 
 /** A pipeline or model that runs by itself. `hash` covers the definition and its schedule. */
 export interface Scheduled {
@@ -46,6 +47,18 @@ export interface ScheduleStatus {
   readonly next: Date | undefined;
 }
 
+/** What the server is to have. */
+interface Wanted {
+  readonly name: string;
+  readonly hash: string;
+  readonly options: ScheduleOptions;
+}
+
+async function wantedOf(client: Client, scheduled: Scheduled | Watched): Promise<Wanted> {
+  if ('watch' in scheduled) return watchSchedule(scheduled);
+  return { name: scheduled.runnable.definition.name, hash: scheduled.hash, options: await optionsOf(client, scheduled) };
+}
+
 async function optionsOf(client: Client, scheduled: Scheduled): Promise<ScheduleOptions> {
   const { runnable, schedule, hash } = scheduled;
   const { project, name } = runnable.definition;
@@ -70,18 +83,16 @@ async function optionsOf(client: Client, scheduled: Scheduled): Promise<Schedule
   };
 }
 
-async function applyOne(client: Client, scheduled: Scheduled, dryRun: boolean): Promise<Applied> {
-  const { project, name } = scheduled.runnable.definition;
-  const options = await optionsOf(client, scheduled);
+async function applyOne(client: Client, { name, hash, options }: Wanted, dryRun: boolean): Promise<Applied> {
   const handle = client.schedule.getHandle(options.scheduleId);
   const existing = await describe(handle);
-  if (existing?.action.memo?.['definitionHash'] === scheduled.hash) return { name, change: 'unchanged' };
+  if (existing?.action.memo?.['definitionHash'] === hash) return { name, change: 'unchanged' };
   if (dryRun) return { name, change: existing === undefined ? 'created' : 'updated' };
   if (existing === undefined) return await create(client, options, name);
   if (existing.memo?.['managedBy'] !== 'millrace') {
     throw new MillraceError(
       'config',
-      `schedule ${options.scheduleId} exists and isn't Millrace's: rename project ${project} or remove that schedule`,
+      `schedule ${options.scheduleId} exists and isn't Millrace's: rename the project or remove that schedule`,
     );
   }
   // An operator's pause survives: the state is taken over.
@@ -124,12 +135,16 @@ async function* managed(client: Client, project: string): AsyncIterable<string> 
 export async function applySchedules(
   client: Client,
   project: string,
-  schedules: readonly Scheduled[],
+  schedules: readonly (Scheduled | Watched)[],
   options: ApplyOptions = {},
 ): Promise<readonly Applied[]> {
   const applied: Applied[] = [];
-  for (const scheduled of schedules) applied.push(await applyOne(client, scheduled, options.dryRun === true));
-  const wanted = new Set(schedules.map((scheduled) => runIdOf(project, scheduled.runnable.definition.name)));
+  const wanted = new Set<string>();
+  for (const scheduled of schedules) {
+    const next = await wantedOf(client, scheduled);
+    wanted.add(next.options.scheduleId);
+    applied.push(await applyOne(client, next, options.dryRun === true));
+  }
   for await (const id of managed(client, project)) {
     if (wanted.has(id)) continue;
     const name = id.slice(project.length + 1);

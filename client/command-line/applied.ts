@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { applySchedules, type Applied, type ApplyOptions } from '../schedules.ts';
+import { watchesOf } from '../watch-schedules.ts';
 import { schedulesOf, type OpenProject } from './project.ts';
 
 const sentences: Readonly<Record<Applied['change'], string>> = {
@@ -17,13 +18,15 @@ const intentions: Readonly<Record<Applied['change'], string>> = {
   pruned: 'schedule would be removed',
 };
 
+const pipelinesOf = ({ definitions }: OpenProject) => [...definitions.pipelines.values()].map(({ definition }) => definition);
+
 /** Makes the server's schedules equal to the project file's, and gives what was done and a line for each. */
 export async function applyProject(
   client: Client,
   project: OpenProject,
   options: ApplyOptions,
 ): Promise<{ readonly applied: readonly Applied[]; readonly lines: readonly string[] }> {
-  const applied = await applySchedules(client, project.name, schedulesOf(project), options);
+  const applied = await applySchedules(client, project.name, [...schedulesOf(project), ...watchesOf(pipelinesOf(project))], options);
   const words = options.dryRun === true ? intentions : sentences;
   return { applied, lines: applied.map(({ name, change }) => `${name}: ${words[change]}`) };
 }
