@@ -32,14 +32,19 @@ export function isCron(text: string): boolean {
 function isCronItem(item: string, position: number): boolean {
   const match = /^(\*|[a-z0-9]+(?:-[a-z0-9]+)?)(?:\/(\d+))?$/.exec(item);
   if (match === null || match[2] === '0') return false;
-  return match[1] === '*' || (match[1] ?? '').split('-').every((value) => isCronValue(value, position));
+  if (match[1] === '*') return true;
+  const [first, last] = (match[1] ?? '').split('-').map((value) => cronValue(value, position));
+  if (first === undefined) return false;
+  return !(match[1] ?? '').includes('-') || (last !== undefined && first <= last);
 }
 
-function isCronValue(value: string, position: number): boolean {
+/** A number, or a name of a month or day as its number; undefined out of the field's range. */
+function cronValue(text: string, position: number): number | undefined {
   const field = fields[position];
-  if (field === undefined) return false;
-  if (/^\d+$/.test(value)) return Number(value) >= field.min && Number(value) <= field.max;
-  return value.length === 3 && field.names.split(' ').includes(value);
+  if (field === undefined) return undefined;
+  const named = text.length === 3 ? field.names.split(' ').indexOf(text) : -1;
+  const value = /^\d+$/.test(text) ? Number(text) : named === -1 ? NaN : named + field.min;
+  return value >= field.min && value <= field.max ? value : undefined;
 }
 
 function isTimezone(text: string): boolean {
