@@ -43,7 +43,7 @@ function plainNumber(text: string, decimal: '.' | ',' | undefined): string {
 /** Stays text, so that any number of digits is exact; a digit that doesn't fit the type is a failure, never rounded. */
 function numeric(text: string, { modifiers }: ParsedType): string {
   const [precision, scale = 0] = modifiers;
-  const trimmed = `trim(${text}, ${literal(' \t\n\r\f\v')})`;
+  const trimmed = `CASE WHEN regexp_matches(${text}, '^\\s|\\s$') THEN trim(${text}, ${literal(' \t\n\r\f\v')}) ELSE ${text} END`;
   if (precision === undefined) return when(`${matches(text, numberPattern)} OR ${matches(text, specialPattern)}`, trimmed);
   const whole = precision - scale;
   const fraction = scale > 0 ? String.raw`(\.\d{0,${scale}}0*)?` : String.raw`(\.0*)?`;

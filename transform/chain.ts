@@ -22,6 +22,8 @@ export const outcomes = { filtered: -1, duplicate: -2 } as const;
 /** Row's file (number of the input) and line (number of the row in it), as columns inside the statement. */
 export const fileId = '"m~file"';
 export const lineId = '"m~line"';
+/** Gives a row its line; counting is done on one thread, so it is left out where nothing asks for lines. */
+export const countLines = 'row_number() OVER ()';
 /** Label of the row's input. */
 export const labelId = '"m~label"';
 
@@ -41,6 +43,8 @@ export class Chain {
   /** Temporary tables that hold rows found to be duplicates. */
   readonly duplicates: string[] = [];
   filters = false;
+  /** True once a step depends on the lines of rows. */
+  needsLines = false;
   readonly where: Where;
   readonly onFailure: OnFailure;
   /** For messages: `step 3 (cast)`. */
@@ -97,13 +101,22 @@ export class Chain {
     return code;
   }
 
-  /** Rows that still go on, with their columns under their names as expressions see them. */
-  named(extra = '*'): string {
+  /**
+   * The rows with an outcome for which the condition holds. `random()` keeps DuckDB from pushing the condition below the layers, where
+   * it would repeat all of their work.
+   */
+  those(condition: 'IS NULL' | '> 0', lines = this.needsLines): string {
+    const sql = lines ? this.sql : this.sql.replaceAll(countLines, 'CAST(0 AS BIGINT)');
+    return `SELECT * FROM (SELECT *, CASE WHEN random() < 2 THEN ${this.outcome} END AS "m~end" FROM (${sql})) WHERE "m~end" ${condition}`;
+  }
+
+  /** Rows with their columns under their names as expressions see them. */
+  named(extra = '*', from = this.sql): string {
     const names = this.fields.map((field) => `${typedValue(field)} AS ${identifier(field.name)}`);
     const own = [`${labelId} AS "_file"`, `${lineId} AS "_line"`].filter(
       (_, index) => !this.fields.some((field) => field.name.toLowerCase() === ['_file', '_line'][index]),
     );
-    return `SELECT ${[extra, ...names, ...own].filter((part) => part !== '').join(', ')} FROM (${this.sql})`;
+    return `SELECT ${[extra, ...names, ...own].filter((part) => part !== '').join(', ')} FROM (${from})`;
   }
 
   field(name: string): Field {
@@ -195,8 +208,14 @@ function firstNode(tree: unknown): { readonly columns: number; readonly plain: b
   if (!isTree(tree) || tree.error === true || tree.statements?.length !== 1) return undefined;
   const node = tree.statements[0]?.node;
   if (node === undefined || node['type'] !== 'SELECT_NODE') return undefined;
-  const list = node['select_list'];
+  return { columns: lengthOf(node['select_list']), plain: isPlain(node) };
+}
+
+function lengthOf(list: unknown): number {
+  return Array.isArray(list) ? list.length : -1;
+}
+
+function isPlain(node: Readonly<Record<string, unknown>>): boolean {
   const bare = ['where_clause', 'having', 'qualify', 'sample'].every((part) => node[part] === null || node[part] === undefined);
-  const unmodified = Array.isArray(node['modifiers']) && node['modifiers'].length === 0;
-  return { columns: Array.isArray(list) ? list.length : 0, plain: bare && unmodified && typeIn(node['from_table']) === 'EMPTY' };
+  return bare && lengthOf(node['modifiers']) === 0 && typeIn(node['from_table']) === 'EMPTY';
 }

@@ -152,18 +152,27 @@ export class RecordReader {
     const bytes = this.#bytes;
     const limit = this.#limit;
     for (let at = from; at < limit; at++) {
-      const byte = bytes[at];
-      if (byte === escape && escape !== quote) at++;
-      else if (byte === quote) {
-        if (escape !== quote || bytes[at + 1] !== quote || at + 1 >= limit)
-          return at + 1 >= limit && !this.#final ? endings.more : this.#closed(at + 1);
+      const byte = bytes[at] ?? 0;
+      if (byte === quote) {
+        if (escape !== quote || bytes[at + 1] !== quote || at + 1 >= limit) return this.#closing(at + 1);
         at++;
-      } else if (byte === lf || (byte === cr && this.#dialect.carriageReturn)) this.lines++;
-      else if (byte === 0) this.problem ??= 'the row holds a NUL byte';
+      } else if (byte === escape) at++;
+      else if (byte <= cr) this.#control(byte);
     }
     if (!this.#final) return endings.more;
     this.problem = 'a quoted value is not closed';
     return endings.broken;
+  }
+
+  /** A control character inside quotes. */
+  #control(byte: number): void {
+    if (byte === lf || (byte === cr && this.#dialect.carriageReturn)) this.lines++;
+    else if (byte === 0) this.problem ??= 'the row holds a NUL byte';
+  }
+
+  /** A quote just before the limit may be the first of two. */
+  #closing(at: number): number {
+    return at >= this.#limit && !this.#final ? endings.more : this.#closed(at);
   }
 
   /** After a closing quote only spaces may stand before the delimiter or the line's end. */

@@ -31,7 +31,7 @@ function translate(error: unknown, signal: AbortSignal): unknown {
       },
     );
   }
-  if (/^Out of Memory Error/.test(message)) {
+  if (message.startsWith('Out of Memory Error')) {
     return new MillraceError('config', 'the transform needs more memory than its limit: raise the transform memory of the worker', {
       cause: error,
     });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Column } from '../schema/column.ts';
 import type { FileDialect, StagedFormat } from '../schema/load.ts';
 import { MillraceError } from '../schema/errors.ts';
-import { fileId, labelId, lineId } from './chain.ts';
+import { countLines, fileId, labelId, lineId } from './chain.ts';
 import { checkCsv, type CheckedCsv, type CsvDialect } from './csv-file.ts';
 import type { BrokenRows } from './rejections.ts';
 import { identifier, literal } from './sql-text.ts';
@@ -182,7 +182,7 @@ export function sourceOf(
 ): { sql: string; fields: readonly Field[] } {
   const parts = opened.inputs.map(
     ({ sql }, no) =>
-      `SELECT ${no} AS ${fileId}, row_number() OVER () AS ${lineId}, ${literal(inputs[no]?.label ?? '')} AS ${labelId}, * FROM (${sql})`,
+      `SELECT ${no} AS ${fileId}, ${countLines} AS ${lineId}, ${literal(inputs[no]?.label ?? '')} AS ${labelId}, * FROM (${sql})`,
   );
   return { sql: parts.join(' UNION ALL '), fields: fieldsOf(columns) };
 }

@@ -82,7 +82,7 @@ export async function gatherRejected(
   return await chain.engine.run(
     `INSERT INTO ${table}
      SELECT l.partition, l.label, r.line + l.shift, r.key, f.name, f.rule, f.reason, r.row, f.fails, r.file, r.line
-     FROM (SELECT ${fileId} AS file, ${lineId} AS line, ${chain.outcome} AS outcome, ${key} AS key, ${row} AS row FROM (${chain.sql}) WHERE ${chain.outcome} > 0) AS r
+     FROM (SELECT ${fileId} AS file, ${lineId} AS line, ${chain.outcome} AS outcome, ${key} AS key, ${row} AS row FROM (${chain.those('> 0', true)})) AS r
      JOIN (VALUES ${rules.join(', ')}) AS f(code, name, rule, reason, fails) ON f.code = r.outcome
      ASOF JOIN ${options.lines} AS l ON l.file = r.file AND l.line <= r.line`,
   );
@@ -106,6 +106,6 @@ export async function refuseFailed(chain: Chain): Promise<void> {
 export async function writeRejected(chain: Chain, path: string): Promise<void> {
   const columns = rejectionColumns.map(identifier).join(', ');
   await chain.engine.run(
-    `COPY (SELECT ${columns} FROM ${table} ORDER BY file_no, line) TO ${literal(path)} (FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR '', FORCE_QUOTE *)`,
+    `COPY (SELECT ${columns} FROM ${table} ORDER BY file_no, line) TO ${literal(path)} (FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR '', FORCE_QUOTE *, USE_TMP_FILE false)`,
   );
 }

@@ -1,6 +1,6 @@
 import type { Column } from '../schema/column.ts';
 import type { Step } from '../schema/step.ts';
-import { fileId, firstLine, labelId, lineId, type Chain } from './chain.ts';
+import { countLines, fileId, firstLine, labelId, lineId, type Chain } from './chain.ts';
 import type { OpenInputs } from './inputs.ts';
 import { createRejected, gatherRejected, refuseFailed, writeRejected } from './rejections.ts';
 import { identifier, literal } from './sql-text.ts';
@@ -65,8 +65,8 @@ export class Run {
     this.#requireKey();
     const output = (this.#options.output ?? []).map(({ name }) => `${textValue(chain.field(name))} AS ${identifier(name)}`);
     const rows = await chain.engine.run(
-      `COPY (SELECT ${output.join(', ')} FROM (${chain.sql}) WHERE ${chain.outcome} IS NULL)
-       TO ${literal(this.#options.outputPath ?? '')} (FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR '', FORCE_QUOTE *)`,
+      `COPY (SELECT ${output.join(', ')} FROM (${chain.those('IS NULL')}))
+       TO ${literal(this.#options.outputPath ?? '')} (FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR '', FORCE_QUOTE *, USE_TMP_FILE false)`,
     );
     await this.#balance(rows);
     if (this.#rejected > 0) await writeRejected(chain, failedPath);
@@ -113,7 +113,7 @@ export class Run {
     const result = chain.newId();
     try {
       await chain.checkQuery(sql);
-      const leaving = await engine.run(`CREATE OR REPLACE TEMP TABLE input AS ${chain.named('')} WHERE ${chain.outcome} IS NULL`);
+      const leaving = await engine.run(`CREATE OR REPLACE TEMP TABLE input AS ${chain.named('', chain.those('IS NULL'))}`);
       if (this.#opened !== undefined) await this.#balance(leaving);
       const rows = await engine.run(`CREATE TEMP TABLE ${result} AS FROM (${sql}\n)`);
       if (rows > leaving) throw new Error(`the query made ${rows} rows of ${leaving}; it may leave rows out but not add any`);
@@ -133,7 +133,7 @@ export class Run {
       id: this.chain.newId(),
     }));
     const list = columns.map(({ name, duck, id }) => `${settle(identifier(name), duck)} AS ${id}`);
-    const own = [`0 AS ${fileId}`, `row_number() OVER () AS ${lineId}`, `'' AS ${labelId}`];
+    const own = [`0 AS ${fileId}`, `${countLines} AS ${lineId}`, `'' AS ${labelId}`];
     const fields = columns.map(({ name, duck, id }) => {
       const type = columnType(duck);
       return { name, type, id, typed: type !== 'text' && type !== 'bytea' };

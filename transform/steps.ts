@@ -9,7 +9,13 @@ import { canonicalType, columnType, groupValue, isText, settle, textValue, typed
 type StepOf<Name extends string> = Extract<Step, Readonly<Record<Name, unknown>>>;
 
 /** Removed by `trim`; the PostgreSQL source removes the same. */
-const whiteSpace = ' \t\n\r\f\v\u00a0';
+const whiteSpace = [' ', '\t', '\n', '\r', '\f', '\v', '\u00a0'] as const;
+
+/** Trimming by a set is slow in DuckDB, so only texts that need it are trimmed; `!` follows the space. */
+function trimmed(text: string): string {
+  const ends = whiteSpace.map((character) => `ends_with(${text}, ${literal(character)})`).join(' OR ');
+  return `CASE WHEN ${text} < '!' OR starts_with(${text}, '\u00a0') OR ${ends} THEN trim(${text}, ${literal(whiteSpace.join(''))}) ELSE ${text} END`;
+}
 
 function uniqueNames(chain: Chain, fields: readonly Field[]): readonly Field[] {
   const twice = fields.find((field, index) => fields.findIndex((other) => other.name === field.name) < index);
@@ -67,6 +73,7 @@ async function addExpression(chain: Chain, id: string, sql: string): Promise<voi
   const present = names.filter((name, index) => names.findIndex((other) => other.toLowerCase() === name.toLowerCase()) === index);
   const ambiguous = names.length - 2 > new Set(chain.fields.map((field) => field.name.toLowerCase())).size;
   if (ambiguous) throw chain.error('columns differ only in case, which SQL expressions can not tell apart: rename one first');
+  if (/_line/i.test(sql)) chain.needsLines = true;
   chain.sql = `SELECT * EXCLUDE (${present.map(identifier).join(', ')}), ${sql} AS ${id} FROM (${inner})`;
 }
 
@@ -102,8 +109,9 @@ async function derive(chain: Chain, { derive: written }: StepOf<'derive'>): Prom
 /** Keeps in a temporary table the rows that are not the first of their group, among those that still go on. */
 async function laterRows(chain: Chain, group: readonly string[], order: readonly string[], condition: string): Promise<string> {
   const table = chain.newId();
+  chain.needsLines = true;
   await chain.engine.run(
-    `CREATE TEMP TABLE ${table} AS SELECT ${fileId} AS file, ${lineId} AS line FROM (${chain.sql}) WHERE ${chain.outcome} IS NULL AND ${condition}
+    `CREATE TEMP TABLE ${table} AS SELECT ${fileId} AS file, ${lineId} AS line FROM (${chain.those('IS NULL')}) WHERE ${condition}
      QUALIFY row_number() OVER (PARTITION BY ${group.join(', ')} ORDER BY ${[...order, fileId, lineId].join(', ')}) > 1`,
   );
   return table;
@@ -200,7 +208,7 @@ export async function applyStep(chain: Chain, step: Exclude<Step, StepOf<'sql'>>
     chain.fields = chain.fields.filter((field) => !step.drop.includes(field.name));
   } else if ('trim' in step) {
     const fields = step.trim === 'all' ? chain.fields : step.trim.map((name) => chain.field(name));
-    mapText(chain, fields, (text) => `trim(${text}, ${literal(whiteSpace)})`);
+    mapText(chain, fields, trimmed);
   } else if ('nullif' in step) nullif(chain, step);
   else if ('cast' in step) castFields(chain, step.cast);
   else await applyChecking(chain, step);

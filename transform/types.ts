@@ -78,8 +78,8 @@ export function duckType(type: ColumnType): string {
   const parsed = parseType(type);
   if (parsed === undefined || parsed.array) return 'VARCHAR';
   if (parsed.base !== 'numeric') return duckTypes[parsed.base] ?? 'VARCHAR';
-  const [precision = 0, scale = 0] = parsed.modifiers;
-  return precision > 0 && precision <= 38 && scale >= 0 && scale <= precision ? `DECIMAL(${precision},${scale})` : 'DOUBLE';
+  const [precision = 39, scale = 0] = parsed.modifiers;
+  return precision <= 38 && scale >= 0 && scale <= precision ? `DECIMAL(${precision},${scale})` : 'DOUBLE';
 }
 
 /** The field as a value that compares and computes by its type. */
