@@ -51,14 +51,20 @@ export function filterConditions(
 
 function comparisonConditions(column: Projected, comparison: Comparison): readonly string[] | undefined {
   const { is_null: isNull, in: values, ...rest } = comparison;
-  const side = `(${column.sql})`;
+  const side = comparedSide(column);
   const conditions = operators.flatMap(([name, operator]) => {
     const value = rest[name];
     return value === undefined ? [] : [compared(column, side, operator, value)];
   });
   if (values !== undefined) conditions.push(anyOf(column, side, values));
-  if (isNull !== undefined) conditions.push(`${side} IS ${isNull ? '' : 'NOT '}NULL`);
+  if (isNull !== undefined) conditions.push(`(${column.sql}) IS ${isNull ? '' : 'NOT '}NULL`);
   return conditions.every((condition) => condition !== undefined) ? conditions : undefined;
+}
+
+/** In a numeric of bounded precision NaN compares as unknown, as it does in the transform. */
+function comparedSide(column: Projected): string {
+  const parsed = parseType(column.type);
+  return parsed?.base === 'numeric' && parsed.modifiers.length > 0 ? `nullif(${column.sql}, 'NaN')` : `(${column.sql})`;
 }
 
 function compared(column: Projected, side: string, operator: string, value: Scalar): string | undefined {
