@@ -6,7 +6,7 @@ import { MillraceError } from '../schema/errors.ts';
 import type { StreamPart } from '../schema/run.ts';
 import { looseAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
-import { createExpand } from './expand.ts';
+import { expandPipeline } from './expand.ts';
 import { shapeOf, type Shape } from './shape.ts';
 
 /** A merge or history without a key, and a key that the transform takes away. */
@@ -44,12 +44,11 @@ async function checkPart(
 }
 
 /** Finds a pipeline's streams and goes through their steps without rows: names, types, keys and cursors; what is wrong comes back as sentences. */
-export const createCheckPipeline = (deps: Dependencies) => {
-  const expand = createExpand(deps);
-  return async function checkPipeline(pipeline: PipelineDefinition): Promise<Checked> {
+export const createCheckPipeline = (deps: Dependencies) =>
+  async function checkPipeline(pipeline: PipelineDefinition): Promise<Checked> {
     const about = { kind: 'pipeline', name: pipeline.name, role: '', host: hostname() } as const;
     try {
-      const parts = await expand(pipeline);
+      const parts = await expandPipeline(deps, pipeline, looseAttempt('check'));
       await using source = await deps.openSource(pipeline.from);
       const checks: PartCheck[] = [];
       for (const part of parts) checks.push(await checkPart(source, pipeline, part, (text) => deps.scrub(text)));
@@ -64,4 +63,3 @@ export const createCheckPipeline = (deps: Dependencies) => {
       return { ...about, system: '', problems: [deps.scrub(error.message)], warnings: [] };
     }
   };
-};

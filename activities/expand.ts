@@ -1,3 +1,4 @@
+import type { Attempt } from '../connectors/connector.ts';
 import type { PipelineDefinition, StreamDefinition } from '../schema/definition.ts';
 import type { StreamPart } from '../schema/run.ts';
 import type { Stream } from '../schema/stream.ts';
@@ -45,35 +46,40 @@ function partsOf(pipeline: PipelineDefinition, definition: StreamDefinition, fou
 }
 
 /** Turns the patterns of a pipeline into its streams. A stream that an exact name gives isn't taken by a wildcard too. */
+export async function expandPipeline(deps: Dependencies, pipeline: PipelineDefinition, attempt: Attempt): Promise<readonly StreamPart[]> {
+  if (!pipeline.streams.some((stream) => hasWildcard(stream.stream)) || pipeline.from.type === 'files') {
+    return unique(
+      pipeline,
+      pipeline.streams.flatMap((definition) =>
+        partsOf(pipeline, definition, [{ name: definition.stream, columns: [], key: [], notes: [] }]),
+      ),
+    );
+  }
+  await using source = await deps.openSource(pipeline.from);
+  const found = await source.discover(
+    pipeline.streams.map((stream) => stream.stream),
+    attempt,
+  );
+  const exact = pipeline.streams
+    .filter((stream) => !hasWildcard(stream.stream))
+    .flatMap((definition) => partsOf(pipeline, definition, found));
+  const taken = new Set(exact.map((part) => part.stream));
+  const wild = pipeline.streams
+    .filter((stream) => hasWildcard(stream.stream))
+    .flatMap((definition) => partsOf(pipeline, definition, found).filter((part) => !taken.has(part.stream) && taken.add(part.stream)));
+  if (exact.length + wild.length === 0) {
+    throw new MillraceError(
+      'not-found',
+      `pipeline ${pipeline.name}: no table of ${pipeline.from.name} matches ${pipeline.streams.map((stream) => stream.stream).join(', ')}`,
+    );
+  }
+  return unique(pipeline, [...exact, ...wild]);
+}
+
+/** The streams of a pipeline, as a step. */
 export const createExpand = (deps: Dependencies) =>
   async function expand(pipeline: PipelineDefinition): Promise<readonly StreamPart[]> {
-    if (!pipeline.streams.some((stream) => hasWildcard(stream.stream)) || pipeline.from.type === 'files') {
-      return unique(
-        pipeline,
-        pipeline.streams.flatMap((definition) =>
-          partsOf(pipeline, definition, [{ name: definition.stream, columns: [], key: [], notes: [] }]),
-        ),
-      );
-    }
-    await using source = await deps.openSource(pipeline.from);
-    const found = await source.discover(
-      pipeline.streams.map((stream) => stream.stream),
-      looseAttempt('expand'),
-    );
-    const exact = pipeline.streams
-      .filter((stream) => !hasWildcard(stream.stream))
-      .flatMap((definition) => partsOf(pipeline, definition, found));
-    const taken = new Set(exact.map((part) => part.stream));
-    const wild = pipeline.streams
-      .filter((stream) => hasWildcard(stream.stream))
-      .flatMap((definition) => partsOf(pipeline, definition, found).filter((part) => !taken.has(part.stream) && taken.add(part.stream)));
-    if (exact.length + wild.length === 0) {
-      throw new MillraceError(
-        'not-found',
-        `pipeline ${pipeline.name}: no table of ${pipeline.from.name} matches ${pipeline.streams.map((stream) => stream.stream).join(', ')}`,
-      );
-    }
-    return unique(pipeline, [...exact, ...wild]);
+    return await expandPipeline(deps, pipeline, looseAttempt('expand'));
   };
 
 /** Refuses two streams on one table. */

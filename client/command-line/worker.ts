@@ -56,14 +56,13 @@ export interface WorkerChoice {
   readonly log?: (line: string) => void;
 }
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : value instanceof Error ? value.message : '');
+
 /** The line of a warning: what, where, and the reason without its stack. */
-function logLine({ level, message, meta }: LogEntry): string {
-  const error: unknown = meta?.['error'];
-  const reason = error instanceof Error ? error.message : typeof error === 'string' ? error.split('\n')[0] : undefined;
-  const where = meta?.['activityType'] ?? meta?.['workflowType'];
-  const parts = [typeof where === 'string' ? where : undefined, typeof meta?.['workflowId'] === 'string' ? meta['workflowId'] : undefined];
-  const place = parts.filter((part) => part !== undefined).join(' of ');
-  return `[${level.toLowerCase()}] ${message}${place === '' ? '' : ` (${place})`}${reason === undefined ? '' : `: ${reason}`}`;
+function logLine({ level, message, meta = {} }: LogEntry): string {
+  const place = [meta['activityType'], meta['workflowId']].map(textOf).filter((part) => part !== '');
+  const [reason = ''] = textOf(meta['error']).split('\n');
+  return `[${level.toLowerCase()}] ${message}${place.length === 0 ? '' : ` (${place.join(' of ')})`}${reason === '' ? '' : `: ${reason}`}`;
 }
 
 /** The runtime is one for the process; signals are the command's own. */
