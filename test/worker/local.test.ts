@@ -221,15 +221,15 @@ describe('local servers', function () {
     assert.equal(found.temporal?.started, false);
   });
 
-  it('begin anew, and end the server of before, when the folder was deleted and cloned again', async () => {
-    const before = await startLocal(options(onlyPostgres));
+  it('begin anew, and end the servers of before, when the folder was deleted and cloned again', async () => {
+    const before = await startLocal(options());
     await query(before.postgres?.url, 'CREATE TABLE left_over ()');
-    const old = await processOf('postgres');
-    await rm(join(folder, '.millrace', 'postgres.password'));
-    const fresh = await startLocal(options(onlyPostgres));
-    assert.equal(fresh.postgres?.started, true);
-    assert.equal(await findProcess(old), undefined);
+    const old = [await processOf('postgres'), await processOf('temporal')];
+    await rm(join(folder, '.millrace'), { recursive: true });
+    const fresh = await startLocal(options());
+    assert.deepEqual([fresh.postgres?.started, fresh.temporal?.started], [true, true]);
+    for (const pid of old) assert.equal(await findProcess(pid), undefined);
     assert.deepEqual(await query(fresh.postgres?.url, "SELECT to_regclass('left_over')"), [{ to_regclass: null }]);
-    assert.match(lines.join('\n'), /ended a PostgreSQL of an earlier copy of this project; its data stay in /);
+    assert.match(lines.join('\n'), /ended a PostgreSQL that an earlier copy of this project had left running/);
   });
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, chmod, chown, constants, mkdir, readdir, realpath } from 'node:fs/promises';
+import { access, chmod, chown, constants, mkdir, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { isRoot, type Account } from './account.ts';
@@ -37,12 +37,6 @@ export async function postgresPlace(folder: string, account: Account | undefined
 export async function postgresHome(folder: string): Promise<string> {
   if (!isRoot()) return join(folder, '.millrace', 'postgres');
   return join(systemFolder, digest(await realpath(folder).catch(() => folder)).slice(0, 16));
-}
-
-/** Data folders beside this one: of a clone that was deleted, or of a password that was lost. */
-export async function earlierData(place: PostgresPlace): Promise<string[]> {
-  const names = await readdir(place.home);
-  return names.map((name) => join(place.home, name)).filter((path) => path !== place.data && !path.endsWith('.new'));
 }
 
 /** The folder for what is made once for all projects: PostgreSQL's programs and the Temporal dev server. */

@@ -1,16 +1,25 @@
 import { chown, readFile, readdir, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { MillraceError } from '../../schema/errors.ts';
 import { serverAccount } from './account.ts';
 import type { LocalOptions, LocalPostgres } from './options.ts';
-import { earlierData, postgresHome, postgresPlace, programShelf, type PostgresPlace } from './place.ts';
+import { postgresHome, postgresPlace, programShelf, type PostgresPlace } from './place.ts';
 import { choosePort } from './ports.ts';
 import { postgresPrograms } from './postgres-programs.ts';
-import { commandLine, endProcess, findProcess, isAlive, startInBackground, waitUntil, type ProcessReference } from './processes.ts';
+import {
+  commandLine,
+  endProcess,
+  findByCommand,
+  findProcess,
+  isAlive,
+  startInBackground,
+  waitUntil,
+  type ProcessReference,
+} from './processes.ts';
 import { logFile, logSize, logTail, postgresPassword, readState, writeState } from './state.ts';
 
 const firstPort = 54321;
@@ -52,14 +61,11 @@ export async function alivePostgres(folder: string): Promise<LocalPostgres | und
 
 /** Ends the project's PostgreSQL, and those of earlier data. Says whether one ran. */
 export async function stopPostgres(folder: string): Promise<boolean> {
-  const home = await postgresHome(folder);
-  let stopped = false;
-  for (const name of await readdir(home).catch(() => [])) {
-    if (await endServer(join(home, name))) stopped = true;
-  }
+  const running = await serversOf(await postgresHome(folder));
+  for (const server of running) await endServer(server);
   const kept = await readState(folder, 'postgres');
   if (kept !== undefined) await writeState(folder, 'postgres', { port: kept.port });
-  return stopped;
+  return running.length > 0;
 }
 
 /** The URL of a database of the local PostgreSQL, as its administrator. */
@@ -83,7 +89,7 @@ async function findRunning(place: PostgresPlace): Promise<Running | undefined> {
     return failure === undefined || !isStarting(failure);
   }, startSeconds);
   if (healthy && failure === undefined && (await isAlive(found.process))) return found;
-  await endServer(place.data);
+  await endServer(found.process);
   return undefined;
 }
 
@@ -96,16 +102,20 @@ async function findServer(data: string): Promise<Running | undefined> {
   return { process: found, port };
 }
 
-/** Fast shutdown, then an immediate one, then none. Says whether one ran. */
-async function endServer(data: string): Promise<boolean> {
-  const found = await findServer(data);
-  if (found !== undefined) await endProcess(found.process, ['SIGINT', 'SIGQUIT', 'SIGKILL'], 20);
-  return found !== undefined;
+/** Every server on a data folder of this project, that of a deleted clone included. */
+async function serversOf(home: string): Promise<ProcessReference[]> {
+  return findByCommand(([, flag, data]) => flag === '-D' && data !== undefined && dirname(data) === home);
+}
+
+/** Fast shutdown, then an immediate one, then none. */
+async function endServer(server: ProcessReference): Promise<void> {
+  await endProcess(server, ['SIGINT', 'SIGQUIT', 'SIGKILL'], 20);
 }
 
 async function endEarlier(place: PostgresPlace, log: (line: string) => void): Promise<void> {
-  for (const data of await earlierData(place)) {
-    if (await endServer(data)) log(`ended a PostgreSQL of an earlier copy of this project; its data stay in ${data}`);
+  for (const server of await serversOf(place.home)) {
+    await endServer(server);
+    log('ended a PostgreSQL that an earlier copy of this project had left running');
   }
 }
 
@@ -163,7 +173,7 @@ async function launch(programs: string, place: PostgresPlace, options: LocalOpti
       await sleep(200);
       continue;
     }
-    await endProcess(server, ['SIGINT', 'SIGQUIT', 'SIGKILL'], 5);
+    await endServer(server);
     throw new MillraceError('unavailable', `The local PostgreSQL did not start. Its log ${log} ends with:\n${reason}`);
   }
 }

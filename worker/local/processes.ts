@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Account } from './account.ts';
@@ -23,11 +23,23 @@ export async function isAlive(reference: ProcessReference | undefined): Promise<
   return reference !== undefined && (await findProcess(reference.pid))?.born === reference.born;
 }
 
-/** The command line of a process, words separated by spaces; empty where it can't be read. */
-export async function commandLine(pid: number): Promise<string> {
-  if (process.platform !== 'linux') return (await ps(pid, 'command=')) ?? '';
+/** The words of a process's command line; none where it can't be read. */
+export async function commandLine(pid: number): Promise<string[]> {
+  if (process.platform !== 'linux') return ((await ps(['-o', 'command=', '-p', String(pid)]))[0] ?? '').split(/\s+/);
   const bytes = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return bytes.replaceAll('\0', ' ').trim();
+  return bytes.split('\0').slice(0, -1);
+}
+
+/** Living processes whose command line the question accepts: servers that nobody remembers are found by their data. */
+export async function findByCommand(accepts: (words: readonly string[]) => boolean): Promise<ProcessReference[]> {
+  const pids = process.platform === 'linux' ? await readdir('/proc') : (await ps(['-axo', 'pid='])).map((line) => line.trim());
+  const found: ProcessReference[] = [];
+  for (const pid of pids.filter((name) => /^\d+$/.test(name)).map(Number)) {
+    if (pid === process.pid || !accepts(await commandLine(pid))) continue;
+    const reference = await findProcess(pid);
+    if (reference !== undefined) found.push(reference);
+  }
+  return found;
 }
 
 async function bornOnLinux(pid: number): Promise<string | undefined> {
@@ -41,13 +53,13 @@ async function bornOnLinux(pid: number): Promise<string | undefined> {
 }
 
 async function bornElsewhere(pid: number): Promise<string | undefined> {
-  const line = await ps(pid, 'stat=,lstart=');
+  const [line] = await ps(['-o', 'stat=,lstart=', '-p', String(pid)]);
   return line === undefined || line.startsWith('Z') ? undefined : line.replace(/^\S+\s+/, '');
 }
 
-async function ps(pid: number, columns: string): Promise<string | undefined> {
-  const { stdout } = await promisify(execFile)('ps', ['-o', columns, '-p', String(pid)]).catch(() => ({ stdout: '' }));
-  return stdout.trim() === '' ? undefined : stdout.trim();
+async function ps(args: readonly string[]): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('ps', args).catch(() => ({ stdout: '' }));
+  return stdout.split('\n').filter((line) => line.trim() !== '');
 }
 
 /** How a server process is started. */

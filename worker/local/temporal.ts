@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { loadClientConfigProfile } from '@temporalio/envconfig';
 import { MillraceError } from '../../schema/errors.ts';
 import type { LocalOptions, LocalTemporal } from './options.ts';
 import { cacheFolder } from './place.ts';
 import { choosePort } from './ports.ts';
-import { endProcess, isAlive, startInBackground, waitUntil, type ProcessReference } from './processes.ts';
-import { localFolder, logFile, logSize, logTail, readState, writeState } from './state.ts';
+import { endProcess, findByCommand, isAlive, startInBackground, waitUntil, type ProcessReference } from './processes.ts';
+import { logFile, logSize, logTail, readState, writeState } from './state.ts';
 import { temporalProgram } from './temporal-program.ts';
 
 const firstPort = 7233;
@@ -44,6 +44,7 @@ export async function startTemporal(options: LocalOptions): Promise<LocalTempora
   if (kept?.process !== undefined && (await becomesHealthy(kept.process, kept.port))) {
     return describe(kept.port, kept.uiPort ?? kept.port + uiDistance, false);
   }
+  await endStrays(options.folder);
   const environment = options.environment ?? process.env;
   const program = await temporalProgram(environment, await cacheFolder(options.folder, environment), options.log);
   return launchOnFreePorts(program, kept?.port ?? firstPort, kept?.uiPort, options);
@@ -80,24 +81,34 @@ export async function aliveTemporal(folder: string): Promise<LocalTemporal | und
 
 /** Ends the project's dev server. Says whether it ran. */
 export async function stopTemporal(folder: string): Promise<boolean> {
+  const ran = await endStrays(folder);
   const kept = await readState(folder, 'temporal');
-  if (kept?.process === undefined) return false;
-  const ran = await isAlive(kept.process);
-  await endProcess(kept.process, ['SIGTERM', 'SIGKILL'], 10);
-  await writeState(folder, 'temporal', { port: kept.port, uiPort: kept.uiPort });
+  if (kept !== undefined) await writeState(folder, 'temporal', { port: kept.port, uiPort: kept.uiPort });
   return ran;
+}
+
+/** Ends every dev server on this project's database file, that of a deleted clone included. Says whether there was one. */
+async function endStrays(folder: string): Promise<boolean> {
+  const file = databaseFile(folder);
+  const running = await findByCommand((words) => words.includes('start-dev') && words.includes(file));
+  for (const server of running) await endProcess(server, ['SIGTERM', 'SIGKILL'], 10);
+  return running.length > 0;
+}
+
+function databaseFile(folder: string): string {
+  return join(folder, '.millrace', 'temporal', 'temporal.db');
 }
 
 async function launch(program: string, port: number, uiPort: number, options: LocalOptions): Promise<string | undefined> {
   const log = await logFile(options.folder, 'temporal');
   const from = await logSize(log);
-  const home = join(await localFolder(options.folder), 'temporal');
-  await mkdir(home, { recursive: true });
+  const database = databaseFile(options.folder);
+  await mkdir(dirname(database), { recursive: true });
   const server = await startInBackground({
     program,
-    args: serverArguments(port, uiPort, join(home, 'temporal.db')),
+    args: serverArguments(port, uiPort, database),
     log,
-    environment: { PATH: '/usr/bin:/bin', HOME: home },
+    environment: { PATH: '/usr/bin:/bin', HOME: dirname(database) },
   });
   await writeState(options.folder, 'temporal', { port, uiPort, process: server });
   return (await becomesHealthy(server, port)) ? undefined : logTail(log, from);
