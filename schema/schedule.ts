@@ -11,7 +11,7 @@ export type Schedule = {
   readonly catchUp: number;
 };
 
-export const scheduleDefaults = { timezone: 'UTC', catch_up: '1 day' } as const;
+const scheduleDefaults = { timezone: 'UTC', catch_up: '1 day' } as const;
 
 const shortcuts = new Set(['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@annually']);
 const fields: readonly { readonly min: number; readonly max: number; readonly names: string }[] = [

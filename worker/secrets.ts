@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { parseEnv } from 'node:util';
 import type { ConnectionDefinition } from '../schema/definition.ts';
 import { MillraceError } from '../schema/errors.ts';
 
@@ -119,10 +118,4 @@ export function createScrubber(values: Iterable<string>): (text: string) => stri
       .replace(/(authorization["']?\s*[:=]\s*["']?)(?:(?:bearer|basic|token)\s+)?[^\s"',;]+/gi, '$1***')
       .replace(/\b((?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}/gi, '$1***')
       .replace(/\b(password\s*=\s*)[^\s&"',;]+/gi, '$1***');
-}
-
-/** Adds the variables of a `.env` file to the environment; a variable that is set already keeps its value. */
-export async function loadEnvFile(path: string, environment: NodeJS.ProcessEnv = process.env): Promise<void> {
-  const parsed = parseEnv(await readFile(path, 'utf8'));
-  for (const [name, value] of Object.entries(parsed)) environment[name] ??= value;
 }

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
 import { MillraceError } from '../../schema/errors.ts';
 import { toDefinitions, type Definitions } from '../project/definitions.ts';
 import { suggestion } from '../project/finding.ts';
 import { loadProject, type LoadedProject } from '../project/load.ts';
+import { loadEnvFile } from '../project/variables.ts';
 import type { Runnable } from '../runs.ts';
 import type { Scheduled } from '../schedules.ts';
 import type { ProjectOptions } from './options.ts';
@@ -27,7 +26,7 @@ export interface Named {
 /** Reads the project file; variables of its `.env` count where the environment doesn't have them. */
 export async function openProject(options: ProjectOptions): Promise<OpenProject> {
   const loaded = await loadProject(options);
-  if (loaded.envFile !== undefined) await addVariables(loaded.envFile);
+  if (loaded.envFile !== undefined) await loadEnvFile(loaded.envFile, process.env);
   return {
     name: loaded.name,
     folder: loaded.folder,
@@ -35,11 +34,6 @@ export async function openProject(options: ProjectOptions): Promise<OpenProject>
     loaded,
     definitions: toDefinitions(loaded),
   };
-}
-
-async function addVariables(file: string): Promise<void> {
-  const variables = parseEnv(await readFile(file, 'utf8'));
-  for (const [name, value] of Object.entries(variables)) process.env[name] ??= value;
 }
 
 /** Everything that can run, in the order of the project file. */

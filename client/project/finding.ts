@@ -30,7 +30,7 @@ export function wrong(path: Path, message: string, at: Finding['at'] = 'value'):
 }
 
 /** `pipelines.shop.streams["sales.*"].mode` */
-export function pathText(path: Path): string {
+function pathText(path: Path): string {
   return path
     .map((part, index) => {
       if (typeof part === 'number') return `[${part}]`;

@@ -70,17 +70,18 @@ describe('project file: definitions', () => {
   it('take a stream over defaults over what is built in', async () => {
     const { pipelines } = toDefinitions(await load(example, files));
     const [all, orders] = pipelines.get('shop')?.definition.streams ?? [];
-    assert.deepEqual(all?.maxRejected, { share: 0.05 });
-    assert.deepEqual(orders?.maxRejected, { rows: 3 });
-    assert.deepEqual(
-      { lookBack: orders?.lookBack, reconcileEvery: orders?.reconcileEvery, deletes: orders?.deletes, key: orders?.key },
-      { lookBack: '10 minutes', reconcileEvery: 86_400_000, deletes: 'mark', key: ['id'] },
-    );
+    assert.ok(all && orders);
+    assert.deepEqual([all.maxRejected, orders.maxRejected], [{ share: 0.05 }, { rows: 3 }]);
+    assert.deepEqual([orders.lookBack, orders.reconcileEvery, orders.deletes, orders.key], ['10 minutes', 86_400_000, 'mark', ['id']]);
     const films = pipelines.get('films')?.definition;
-    assert.deepEqual(films?.streams[0]?.contract, { columns: 'freeze', types: 'evolve' });
-    assert.deepEqual([films?.parallelStreams, films?.parallelPartitions, films?.expectEvery], [4, 2, 21_600_000]);
+    assert.ok(films);
+    assert.deepEqual([films.parallelStreams, films.parallelPartitions, films.expectEvery], [4, 2, 21_600_000]);
     assert.deepEqual(
-      films?.alerts.map(({ to, template }) => [to.name, template]),
+      films.streams.map(({ contract }) => contract),
+      [{ columns: 'freeze', types: 'evolve' }],
+    );
+    assert.deepEqual(
+      films.alerts.map(({ to, template }) => [to.name, template]),
       [['ops', 'json']],
     );
   });

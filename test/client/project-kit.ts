@@ -4,8 +4,12 @@ import { dirname, join } from 'node:path';
 import { loadProject, type LoadedProject } from '../../client/project/load.ts';
 import { MillraceError } from '../../schema/errors.ts';
 
+interface Folder extends AsyncDisposable {
+  readonly path: string;
+}
+
 /** A folder with the files given, gone after use. */
-export async function folderWith(files: Readonly<Record<string, string>>): Promise<AsyncDisposable & { readonly path: string }> {
+export async function folderWith(files: Readonly<Record<string, string>>): Promise<Folder> {
   const path = await mkdtemp(join(tmpdir(), 'millrace-project-'));
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(join(path, name)), { recursive: true });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { toDefinitions } from '../../client/project/definitions.ts';
 import { loadProject } from '../../client/project/load.ts';
+import { loadEnvFile } from '../../client/project/variables.ts';
 import { filesProject, folderWith } from './project-kit.ts';
 
 const yaml = filesProject('mode: replace\nmax_rejected: 5%\ntransform:\n  - nullif: ["", N/A]');
@@ -77,5 +78,12 @@ describe('project file: loading', () => {
     await using folder = await folderWith({ 'millrace.yaml': yaml, '.env': '', 'stage.env': '' });
     assert.equal((await loadProject({ cwd: folder.path, envFile: 'stage.env' })).envFile, join(folder.path, 'stage.env'));
     await assert.rejects(loadProject({ cwd: folder.path, envFile: 'prod.env' }), { code: 'not-found' });
+  });
+
+  it('a file of variables never wins over what is set', async () => {
+    await using folder = await folderWith({ '.env': '# comment\nA=1\nB="two words"\nexport C=3\n' });
+    const environment: NodeJS.ProcessEnv = { A: 'set' };
+    await loadEnvFile(join(folder.path, '.env'), environment);
+    assert.deepEqual(environment, { A: 'set', B: 'two words', C: '3' });
   });
 });

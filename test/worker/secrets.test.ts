@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { createScrubber, loadEnvFile, resolveSettings } from '../../worker/secrets.ts';
+import { createScrubber, resolveSettings } from '../../worker/secrets.ts';
 import { folderWith } from '../client/project-kit.ts';
 
 const resolve = (settings: Readonly<Record<string, unknown>>, environment: Readonly<Record<string, string>> = {}) =>
@@ -58,12 +57,5 @@ describe('secrets', () => {
     assert.equal(scrub('{"authorization":"Basic abcdef=="}'), '{"authorization":"***"}');
     assert.equal(scrub('password=secret host=x'), 'password=*** host=x');
     assert.equal(scrub('see https://example.com/a@b, mail a@b'), 'see https://example.com/a@b, mail a@b');
-  });
-
-  it('a file of variables never wins over what is set', async () => {
-    await using folder = await folderWith({ '.env': '# comment\nA=1\nB="two words"\nexport C=3\n' });
-    const environment: NodeJS.ProcessEnv = { A: 'set' };
-    await loadEnvFile(join(folder.path, '.env'), environment);
-    assert.deepEqual(environment, { A: 'set', B: 'two words', C: '3' });
   });
 });
