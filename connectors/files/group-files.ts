@@ -1,3 +1,4 @@
+import type { PlanRequest } from '../connector.ts';
 import type { StreamDefinition } from '../../schema/definition.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { InspectedFile } from './inspect.ts';
@@ -12,14 +13,21 @@ export interface GroupedFiles {
  * One partition for each file; when there are more files than partitions, CSV and NDJSON files of one form are read as one, in order.
  * JSON arrays and Parquet files can't be: `append`, `merge` and `history` leave what is too much to the next run, `replace` throws `config`.
  */
-export function groupFiles(files: readonly InspectedFile[], maxPartitions: number, definition: StreamDefinition): GroupedFiles {
+export function groupFiles(
+  files: readonly InspectedFile[],
+  definition: StreamDefinition,
+  { maxPartitions, partitionBytes }: Pick<PlanRequest, 'maxPartitions' | 'partitionBytes'>,
+): GroupedFiles {
   if (files.length <= maxPartitions) return { groups: files.map((file) => [file]), waiting: new Set() };
   const alike = new Map<string, InspectedFile[]>();
   for (const [index, file] of files.entries()) {
     const form = formOf(file) ?? `file ${index}`;
     alike.set(form, [...(alike.get(form) ?? []), file]);
   }
-  if (alike.size <= maxPartitions) return { groups: spread([...alike.values()], maxPartitions, files.length), waiting: new Set() };
+  if (alike.size <= maxPartitions) {
+    const least = sizeOf(files) / Math.max(maxPartitions - alike.size, 1);
+    return { groups: [...alike.values()].flatMap((set) => cut(set, Math.max(partitionBytes, least))), waiting: new Set() };
+  }
   if (definition.mode === 'replace' || definition.deletes !== 'keep') throw tooMany(files.length, maxPartitions, definition.stream);
   const [now, later] = [files.slice(0, maxPartitions), files.slice(maxPartitions)];
   return { groups: now.map((file) => [file]), waiting: new Set(later.map((file) => file.file.path)) };
@@ -31,12 +39,23 @@ function formOf({ dialect }: InspectedFile): string | undefined {
   return dialect.type === 'ndjson' ? 'ndjson' : undefined;
 }
 
-/** Cuts each set of like files into pieces of about equal count, so that there are at most `maxPartitions` in all. */
-function spread(sets: readonly (readonly InspectedFile[])[], maxPartitions: number, count: number): readonly (readonly InspectedFile[])[] {
-  const size = Math.ceil(count / Math.max(maxPartitions - sets.length, 1));
-  return sets.flatMap((set) =>
-    Array.from({ length: Math.ceil(set.length / size) }, (_, index) => set.slice(index * size, (index + 1) * size)),
-  );
+/** Cuts files into pieces of at least so many bytes; the last one may have less. */
+function cut(files: readonly InspectedFile[], bytes: number): readonly (readonly InspectedFile[])[] {
+  const pieces: InspectedFile[][] = [];
+  let room = 0;
+  for (const file of files) {
+    if (room <= 0) {
+      pieces.push([]);
+      room = bytes;
+    }
+    pieces.at(-1)?.push(file);
+    room -= file.file.size;
+  }
+  return pieces;
+}
+
+function sizeOf(files: readonly InspectedFile[]): number {
+  return files.reduce((sum, { file }) => sum + file.size, 0);
 }
 
 function tooMany(files: number, maxPartitions: number, stream: string): MillraceError {

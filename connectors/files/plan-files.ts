@@ -60,15 +60,12 @@ export async function planFiles(folder: string, request: PlanRequest, attempt: A
       `Stream ${stream.name} consists of files and has no window to read again. Run it with --full-refresh.`,
     );
   }
-  if (!request.formats.includes('foreign')) {
-    throw new MillraceError('config', `Stream ${stream.name} consists of files, which need a transform before the load.`);
-  }
   const cursor = parseCursor(request.cursor);
   const found = await findFiles(folder, stream.name);
   const chosen = chooseFiles(found, cursor, definition);
   const inspected = await inspectAll(folder, chosen.files, parseOptions(definition.read, stream.name), false, attempt);
   const columns = uniteColumns([cursor.columns, ...inspected.map((file) => file.columns)]);
-  const { groups, waiting } = groupFiles(inspected.filter(hasColumns), request.maxPartitions, definition);
+  const { groups, waiting } = groupFiles(inspected.filter(hasColumns), definition, request);
   const read = chosen.files.filter((file) => !waiting.has(file.path));
   return {
     partitions: groups.map((group, index) => toPartition(group, index, columns)),
