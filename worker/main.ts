@@ -14,11 +14,17 @@ export interface RunWorkerOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly taskQueue?: string;
   readonly bundle?: WorkflowBundleOption;
+  /** Address of the Temporal UI, for alerts. */
+  readonly ui?: string;
+  /** Takes the values of secrets as they are resolved, for the logs. */
+  readonly secrets?: Set<string>;
 }
 
 /** A worker that is ready to run, with the connection that it owns. */
 export interface OpenWorker extends AsyncDisposable {
   readonly worker: Worker;
+  /** A client over the worker's connection. */
+  readonly client: Client;
 }
 
 /** Opens a project's worker; `worker.run()` starts it, and disposing closes its connection after it has stopped. */
@@ -31,10 +37,10 @@ export async function openWorker(options: RunWorkerOptions): Promise<OpenWorker>
       connection,
       namespace,
       taskQueue: options.taskQueue ?? taskQueueOf(options.project),
-      dependencies: await openDependencies({ staging: options.staging, environment: options.environment, client }),
+      dependencies: await openDependencies({ ...options, client }),
       workflowBundle: options.bundle ?? (await workflowBundle()),
     });
-    return { worker, [Symbol.asyncDispose]: () => connection.close() };
+    return { worker, client, [Symbol.asyncDispose]: () => connection.close() };
   } catch (error) {
     await connection.close();
     throw error;

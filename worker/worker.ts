@@ -3,6 +3,7 @@ import { type NativeConnection, Worker, type WorkflowBundleOption } from '@tempo
 import { createActivities } from '../activities/index.ts';
 import type { Dependencies } from '../activities/dependencies.ts';
 import { failureInterceptor } from './activity-failures.ts';
+import { logInterceptors } from './activity-logs.ts';
 
 export interface WorkerOptions {
   readonly connection: NativeConnection;
@@ -17,6 +18,7 @@ export interface WorkerOptions {
 /** A worker of one project: its workflows and activities on the project's task queue. */
 export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const { dependencies } = options;
+  const scrub = (text: string): string => dependencies.scrub(text);
   return await Worker.create({
     connection: options.connection,
     namespace: options.namespace,
@@ -24,7 +26,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     identity: `${hostname()}:${process.pid}:${options.taskQueue}`,
     workflowBundle: options.workflowBundle,
     activities: createActivities(dependencies),
-    interceptors: { activity: [() => ({ inbound: failureInterceptor((text) => dependencies.scrub(text)) })] },
+    interceptors: { activity: [() => ({ inbound: failureInterceptor(scrub) }), () => logInterceptors(scrub)] },
     maxConcurrentActivityTaskExecutions: options.activities ?? 16,
     maxCachedWorkflows: 200,
     // Progress reaches the server within a second or two, and so do cancels and pauses.
