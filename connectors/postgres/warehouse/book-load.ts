@@ -46,13 +46,14 @@ export async function readCommitted(client: pg.Client, loadId: string): Promise<
   };
 }
 
-/** Enters a load into the books. Its key is what makes a second delivery of the same load impossible. */
-async function open(client: pg.Client, load: Load, epoch: number, manifest: Manifest): Promise<void> {
+/** Enters a load into the books; its key makes a second delivery impossible: it waits for another attempt at it, and gives what that one delivered. */
+async function open(client: pg.Client, load: Load, epoch: number, manifest: Manifest): Promise<Committed | undefined> {
   const checksum = createHash('sha256').update(JSON.stringify(manifest.files)).digest('hex');
-  await client.query(
+  const { rowCount } = await client.query(
     `INSERT INTO _millrace.loads (load_id, project, pipeline, stream, target_schema, target_table, mode, generation, version, epoch, cursor, complete,
        read, loaded, rejected, filtered, duplicates, unchanged, deleted, files, checksum, notes, workflow_id, run_id)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, 0, 0, 0, 0, 0, $13, $14, '{}', $15, $16)`,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, 0, 0, 0, 0, 0, $13, $14, '{}', $15, $16)
+     ON CONFLICT (load_id) DO NOTHING`,
     [
       load.id,
       load.project,
@@ -72,6 +73,7 @@ async function open(client: pg.Client, load: Load, epoch: number, manifest: Mani
       load.runId,
     ],
   );
+  return rowCount === 1 ? undefined : await readCommitted(client, load.id);
 }
 
 /** Books what became of the load's rows; they must balance. */

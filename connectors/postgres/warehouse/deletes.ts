@@ -2,6 +2,7 @@ import { MillraceError } from '../../../schema/errors.ts';
 import { quoteTable } from '../sql.ts';
 import type { Delivery } from './delivery.ts';
 import { deletedAtColumn, place } from './names.ts';
+import { isRejectedKey, knowsRejectedKeys } from './rejected-keys.ts';
 import { keysMatch } from './rows.ts';
 
 export interface Deletes {
@@ -18,15 +19,20 @@ export function marksDeleted(delivery: Pick<Delivery, 'load' | 'target'>): boole
 export async function deleteMissing(delivery: Delivery): Promise<Deletes> {
   const { load, rejected } = delivery;
   if (load.definition.deletes === 'keep' || !load.complete) return { deleted: 0, notes: [] };
-  if (rejected > 0) return { deleted: 0, notes: [`deletes wait: ${rejected} rows were rejected, and those may be missing only for that`] };
+  if (rejected > 0 && !(await knowsRejectedKeys(delivery))) {
+    return { deleted: 0, notes: [`deletes wait: ${rejected} rejected rows don't say their key, and rows may be missing only for that`] };
+  }
   return { deleted: await remove(delivery), notes: [] };
 }
 
 async function remove(delivery: Delivery): Promise<number> {
-  const { client, load, table } = delivery;
+  const { client, load, table, rejected } = delivery;
   const target = quoteTable(load.target);
   const present = load.definition.mode === 'history' ? 't._is_current' : marksDeleted(delivery) ? `t.${deletedAtColumn} IS NULL` : 'true';
-  const missing = `${present} AND NOT EXISTS (SELECT FROM ${table.name} s WHERE ${keysMatch(load.definition.key, 's', 't')})`;
+  const found = `EXISTS (SELECT FROM ${table.name} s WHERE ${keysMatch(load.definition.key, 's', 't')})`;
+  const held =
+    rejected === 0 ? '' : ` AND NOT EXISTS (SELECT FROM pg_temp.rejected r WHERE ${isRejectedKey(load.definition.key, 'r', 't')})`;
+  const missing = `${present} AND NOT ${found}${held}`;
   const { rows } = await client.query<{ present: string; missing: string }>(
     `SELECT count(*) AS present, count(*) FILTER (WHERE ${missing}) AS missing FROM ${target} t WHERE ${present}`,
   );

@@ -1,6 +1,6 @@
 import type { Load } from '../../../schema/load.ts';
 import { quoteIdentifier, quoteLiteral } from '../sql.ts';
-import { appendKey } from './append.ts';
+import { readsBack } from './append.ts';
 import { columnList, deletedAtColumn, loadedAtColumn, loadIdColumn } from './names.ts';
 
 /** Definitions of the columns that Millrace adds, with the values that the rows of a first load get by default. */
@@ -19,16 +19,15 @@ export function ownColumns(load: Load): readonly string[] {
 /** The definition of a target's key under the stream's mode; undefined when nothing has to be unique. */
 export function keyDefinition(load: Load): string | undefined {
   const { mode, key } = load.definition;
-  const unique = appendKey({ load });
-  if (mode === 'append') return unique.length === 0 ? undefined : `UNIQUE NULLS NOT DISTINCT (${columnList(unique)})`;
-  if (key.length === 0) return undefined;
+  if (mode === 'append' || key.length === 0) return undefined;
   return `PRIMARY KEY (${columnList(mode === 'history' ? [...key, '_valid_from'] : key)})`;
 }
 
-/** More indexes that a mode needs on its target: one current version for each key. */
+/** More indexes that a mode needs on its target: one current version for each key; the keys that an append looks up. */
 export function extraIndexes(load: Load, table: string): readonly string[] {
-  if (load.definition.mode !== 'history') return [];
-  return [`CREATE UNIQUE INDEX ON ${table} (${columnList(load.definition.key)}) WHERE _is_current`];
+  const key = columnList(load.definition.key);
+  if (load.definition.mode === 'history') return [`CREATE UNIQUE INDEX ON ${table} (${key}) WHERE _is_current`];
+  return readsBack({ load }) ? [`CREATE INDEX ON ${table} (${key})`] : [];
 }
 
 /** Drops the defaults of our own columns: what one load is called must not reach rows of later ones. */

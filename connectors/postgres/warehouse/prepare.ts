@@ -34,6 +34,8 @@ async function prepareOnce(client: pg.Client, load: Load): Promise<Prepared> {
   const target = await findTarget(client, load.target);
   const isFull = load.definition.mode === 'replace' || state.version === 0 || load.generation > state.generation;
   const fence = await takeFence(client, load, isFull);
+  // A commit that was under way has ended by now, perhaps with this stream's next version.
+  if (!committed && (await readState(client, load)).version !== state.version) throw moved(load);
   const prepared = { epoch: fence.epoch, table: loadTable(load.id) };
   if (committed) return { ...prepared, notes: [] };
   await checkOwnership(client, load, target);

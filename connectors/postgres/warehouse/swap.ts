@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { quoteIdentifier, quoteTable } from '../sql.ts';
-import { cleanKeys, OrderNeeded, type Cleaned } from './clean-keys.ts';
+import { cleanKeys, type Cleaned } from './clean-keys.ts';
 import { copyOf } from './copied.ts';
 import { nothing, type Delivered, type Delivery } from './delivery.ts';
 import { dropDefaults, extraIndexes, keyDefinition, ownColumns } from './own-columns.ts';
@@ -27,6 +27,7 @@ export async function swap(delivery: Delivery): Promise<Delivered> {
     await client.query(statement);
   await takePlace(delivery);
   for (const statement of copied.after) await client.query(statement);
+  await nameAnew(delivery);
   return { ...nothing, ...cleaned, loaded: shape.rows - cleaned.rejected - cleaned.duplicates };
 }
 
@@ -44,22 +45,24 @@ async function takePlace({ client, load, table }: Delivery): Promise<void> {
   await client.query(`ALTER TABLE ${table.name} SET SCHEMA ${quoteIdentifier(schema)}`);
   await client.query(`ALTER TABLE ${moved} RENAME TO ${quoteIdentifier(name)}`);
   await client.query(`COMMENT ON TABLE ${quoteTable(load.target)} IS NULL`);
-  await nameConstraints({ client, load });
 }
 
-/** Gives keys and NOT NULL constraints the names that PostgreSQL would have given them in place. */
-async function nameConstraints({ client, load }: Pick<Delivery, 'client' | 'load'>): Promise<void> {
+/** Gives keys, NOT NULL constraints and indexes the names that PostgreSQL would have given them in place. */
+async function nameAnew({ client, load }: Delivery): Promise<void> {
   const target = quoteTable(load.target);
-  const temporary = loadTableName(load.id);
-  const { rows } = await client.query<{ old: string; name: string }>(
-    `SELECT conname::text AS old, left($2 || substr(conname, length($3) + 1), 63) AS name FROM pg_catalog.pg_constraint
-     WHERE conrelid = $1::regclass AND starts_with(conname::text, $3) AND contype IN ('p', 'n')
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c, pg_catalog.pg_namespace n WHERE n.oid = c.relnamespace AND n.nspname = $4
-         AND c.relname = left($2 || substr(conname, length($3) + 1), 63))`,
-    [target, load.target.table, temporary, load.target.schema],
+  const { rows } = await client.query<{ statement: string }>(
+    `WITH names AS (
+       SELECT conname::text AS old, format('ALTER TABLE %s RENAME CONSTRAINT %I TO ', $1::text, conname) AS rename FROM pg_catalog.pg_constraint
+       WHERE conrelid = $1::regclass AND contype IN ('p', 'n')
+       UNION ALL
+       SELECT c.relname::text, format('ALTER INDEX %s RENAME TO ', c.oid::regclass) FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+       WHERE i.indrelid = $1::regclass AND NOT i.indisprimary),
+     new AS (SELECT rename, left($2 || substr(old, length($3) + 1), 63) AS name FROM names WHERE starts_with(old, $3))
+     SELECT rename || quote_ident(name) AS statement FROM new
+     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $4 AND c.relname = name)`,
+    [target, load.target.table, loadTableName(load.id), load.target.schema],
   );
-  for (const row of rows)
-    await client.query(`ALTER TABLE ${target} RENAME CONSTRAINT ${quoteIdentifier(row.old)} TO ${quoteIdentifier(row.name)}`);
+  for (const row of rows) await client.query(row.statement);
 }
 
 /** Adds the key; where rows stand against it they are dealt with first. */
@@ -75,7 +78,6 @@ async function addKey(delivery: Delivery): Promise<Cleaned> {
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || (error.code !== '23505' && error.code !== '23502')) throw error;
     await client.query('ROLLBACK TO SAVEPOINT key');
-    if (load.definition.mode === 'append') throw new OrderNeeded();
     const cleaned = await cleanKeys(delivery, await measure(client, table, load.definition.key));
     await client.query(statement);
     return cleaned;
