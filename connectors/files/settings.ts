@@ -8,27 +8,33 @@ export const filesSettings = z
   .describe('A folder of CSV, NDJSON, JSON or Parquet files.');
 export type FilesSettings = z.infer<typeof filesSettings>;
 
-/** How a stream's files are to be read; what isn't given is found out once, from the first file. */
+/** How a stream's files are to be read; what isn't given is found out from the beginning of each file when a run is planned. */
 export const filesReadOptions = z
   .strictObject({
     format: z
       .enum(['csv', 'ndjson', 'json', 'parquet'])
-      .describe('What the files are. Default: by the name (`.csv .tsv .txt .ndjson .jsonl .json .parquet`).')
+      .describe(
+        'What the files are. Default: by the name (`.csv .tsv .txt .ndjson .jsonl .json .parquet`); text files may be packed (`.gz`).',
+      )
       .optional(),
     delimiter: z.string().length(1).describe('CSV: what stands between values. Default: found in the file.').optional(),
-    quote: z
+    quote: z.string().max(1).describe('CSV: what values are quoted with; empty for files that never quote. Default: `"`.').optional(),
+    escape: z
       .string()
-      .max(1)
-      .describe('CSV: what values are quoted with; empty for files that never quote. Default: found in the file.')
+      .length(1)
+      .describe('CSV: what stands before a quote inside a quoted value. Default: the quote itself, or a backslash where the file uses it.')
       .optional(),
-    escape: z.string().length(1).describe('CSV: what stands before a quote inside a quoted value. Default: the quote itself.').optional(),
     header: z
       .boolean()
-      .meta({ description: 'CSV: whether the first line holds the names; without one columns are `column1`, `column2`, …', default: true })
+      .describe(
+        'CSV: whether the first line holds the names; without one columns are `column1`, `column2`, … Default: it does, unless it has numbers or dates where the lines below have them too.',
+      )
       .optional(),
     encoding: z
       .enum(['utf-8', 'utf-16', 'latin-1'])
-      .describe('CSV: how characters are written as bytes. Default: by the byte order mark, else `utf-8`.')
+      .describe(
+        'CSV: how characters are written as bytes; `latin-1` includes Windows-1252. Default: by the byte order mark, else found in the file.',
+      )
       .optional(),
   })
   .describe('How the files are to be read.');

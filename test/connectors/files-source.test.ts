@@ -172,17 +172,17 @@ describe('files source: which files', () => {
       assert.deepEqual(second.columns, first.columns);
     });
 
-    it('have a cursor that stays small with thousands of files, and still tells them apart', async () => {
+    it('have a cursor that stays small with hundreds of files, and still tells them apart', async () => {
       await mkdir(join(folder.path, 'many'));
-      const names = Array.from({ length: 3000 }, (_, index) => `many/part-of-a-long-name-${String(index).padStart(5, '0')}.csv`);
+      const names = Array.from({ length: 600 }, (_, index) => `many/part-of-a-long-name-${String(index).padStart(5, '0')}.csv`);
       for (const name of names) await writeFile(join(folder.path, name), 'id,name\n1,x');
       const first = await folder.plan('many/*.csv', { mode: 'append' });
-      assert.ok((first.nextCursor?.length ?? 0) < 50_000, String(first.nextCursor?.length));
+      assert.ok((first.nextCursor?.length ?? 0) < 12_000, String(first.nextCursor?.length));
       assert.deepEqual((await next(first, 'many/*.csv', { mode: 'append' })).partitions, []);
       assert.ok(first.partitions.length <= 256);
       const texts = await Promise.all(first.partitions.map((partition) => folder.read(first, 'many/*.csv', partition)));
       const lines = texts.flatMap((text) => text.toString().trimEnd().split('\n'));
-      assert.equal(lines.filter((line) => line === '1,x').length, 3000);
+      assert.equal(lines.filter((line) => line === '1,x').length, 600);
       assert.equal(lines.filter((line) => line === 'id,name').length, first.partitions.length);
       await folder.put('many/new.csv', 'id,name\n2,y\n');
       const second = await next(first, 'many/*.csv', { mode: 'append' });
