@@ -54,12 +54,13 @@ export function either(parts: readonly string[]): string {
   return parts.length < 2 ? (parts[0] ?? '') : `${parts.slice(0, -1).join(', ')} or ${parts.at(-1)}`;
 }
 
-/** One line for each problem: file, line, column, path and sentence. */
+/** One line for each problem: file, line, column, path and sentence; without the password of a URL that is quoted. */
 export function problemsText(file: string, problems: readonly Problem[]): string {
   return problems
     .map(({ path, message, line, column }) => {
       const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`;
       return path.length === 0 ? `${place}: ${message}` : `${place}: ${pathText(path)} ${message}`;
     })
-    .join('\n');
+    .join('\n')
+    .replace(/(:\/\/[^\s:/@]*:)[^\s@]+@/g, '$1***@');
 }

@@ -11,8 +11,12 @@ export function secretFindings(settings: Readonly<Record<string, unknown>>, path
     if (malformed !== null) {
       return [wrong([...path, key], 'has a reference that is none: write "${env:NAME}", "${env:NAME:-default}" or "${file:path}".')];
     }
-    return hasLiteralSecret(value) ? [wrong([...path, key], remedy(name, key))] : [];
+    return [value, ...defaultsIn(value)].some(hasLiteralSecret) ? [wrong([...path, key], remedy(name, key))] : [];
   });
+}
+
+function defaultsIn(value: string): readonly string[] {
+  return [...value.matchAll(/\$\{env:\w+:-([^}]*)\}/g)].map(([, fallback = '']) => fallback);
 }
 
 function remedy(name: string, key: string): string {
@@ -23,7 +27,7 @@ function remedy(name: string, key: string): string {
 function hasLiteralSecret(value: string): boolean {
   const password = /^[a-z][a-z0-9+.-]*:\/\/(?:\$\{[^}]*\}|[^:@/?#$])*:((?:\$\{[^}]*\}|[^/?#])+)@/i.exec(value)?.[1];
   if (password !== undefined && !isReference(password)) return true;
-  const parameter = /[?&](?:password|sslpassword|token|api_?key|secret)=([^&]+)/i.exec(value)?.[1];
+  const parameter = /(?:^|[?&\s])(?:password|sslpassword|token|api_?key|secret)=([^&\s]+)/i.exec(value)?.[1];
   if (parameter !== undefined && !isReference(parameter)) return true;
   return /^https:\/\/hooks\.slack\.com\/services\/[^$]/i.test(value);
 }

@@ -3,6 +3,10 @@ import { join } from 'node:path';
 import { toDefinitions } from '../../client/project/definitions.ts';
 import { definitionHash } from '../../client/project/hash.ts';
 import { loadProject } from '../../client/project/load.ts';
+import type { z } from 'zod';
+import { asJsonSchema } from '../../docs/json-schema.ts';
+import { parallelSettings, pipelineSettings, retentionSettings } from '../../schema/project.ts';
+import { guards, streamSettings } from '../../schema/project-stream.ts';
 import { modelDefinition, pipelineDefinition, type StreamDefinition } from '../../schema/definition.ts';
 import { connections, filesProject, folderWith, load, tableProject } from './project-kit.ts';
 
@@ -39,6 +43,12 @@ models:
 `;
 const files = { 'models/reconciliation.sql': 'SELECT 2 AS id\n' };
 
+/** The defaults that a schema documents. */
+function documented(schema: z.ZodType): Readonly<Record<string, unknown>> {
+  const properties = Object.entries(asJsonSchema(schema).properties ?? {});
+  return Object.fromEntries(properties.filter(([, one]) => one.default !== undefined).map(([name, one]) => [name, one.default]));
+}
+
 describe('project file: definitions', () => {
   it('are complete, and what the workflows validate', async () => {
     const { pipelines, models, project } = toDefinitions(await load(example, files));
@@ -65,6 +75,29 @@ describe('project file: definitions', () => {
       adopt: false,
       read: {},
     });
+  });
+
+  it('are the same with the documented defaults written out', async () => {
+    const { null_cursor: nullCursor, ...stream } = documented(streamSettings);
+    assert.equal(nullCursor, 'include');
+    const written = JSON.stringify({
+      project: 'acme',
+      connections: { a: { type: 'postgres', url: '${env:A}' } },
+      pipelines: {
+        p: {
+          from: 'a',
+          to: 'a.s',
+          streams: { t: { ...stream, guards: documented(guards) } },
+          ...documented(pipelineSettings),
+          parallel: documented(parallelSettings),
+          retention: documented(retentionSettings),
+        },
+      },
+    });
+    const plain =
+      'project: acme\nconnections: { a: { type: postgres, url: "${env:A}" } }\npipelines: { p: { from: a, to: a.s, streams: { t: {} } } }';
+    assert.ok(Object.keys(stream).length > 5);
+    assert.deepEqual([...toDefinitions(await load(written)).pipelines], [...toDefinitions(await load(plain)).pipelines]);
   });
 
   it('take a stream over defaults over what is built in', async () => {

@@ -79,6 +79,8 @@ describe('project file: errors', () => {
       'postgres://me:hunter2${env:X}@host/db',
       'postgres://me:${env:PW:-hunter2}@host/db',
       'postgres://${env:ME}:hunter2@host/db',
+      '${env:URL:-postgres://me:hunter2@host/db}',
+      'host=x password=hunter2',
     ]) {
       const message = await only(filesProject('{}').replace('${env:SHOP_URL}', url));
       assert.match(
@@ -88,6 +90,9 @@ describe('project file: errors', () => {
       );
       assert.doesNotMatch(message, /hunter2/);
     }
+    const broken = (await problems(`${filesProject('{}')}other: postgres://me:hunter2@host: 1\n`)).join('\n');
+    assert.match(broken, /must be in quotes/);
+    assert.doesNotMatch(broken, /hunter2/);
     const hook = 'https://hooks.slack.com/services/T0/B0/hunter2';
     assert.match(await only(filesProject('{}').replace('${env:OPS_URL:-}', hook)), /connections\.ops\.url holds a secret/);
   });
