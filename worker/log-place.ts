@@ -1,9 +1,7 @@
 /** What a log line is about. */
 export interface LogPlace {
-  readonly project?: string;
   readonly pipeline?: string;
   readonly stream?: string;
-  readonly load?: string;
 }
 
 /** A schedule appends the time to the ids of its runs. */
@@ -14,8 +12,8 @@ export function placeOfWorkflow(workflowType: unknown, workflowId: unknown): Log
   if (typeof workflowId !== 'string') return {};
   const [project, pipeline, ...stream] = workflowId.split('/');
   if (project === undefined || pipeline === undefined) return {};
-  if (workflowType === 'stream') return { project, pipeline, stream: stream.join('/') };
-  return { project, pipeline: pipeline.replace(startedAt, '') };
+  if (workflowType === 'stream') return { pipeline, stream: stream.join('/') };
+  return { pipeline: pipeline.replace(startedAt, '') };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -8,6 +8,7 @@ export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevelName = (typeof logLevels)[number];
 
 export interface LogOptions {
+  readonly project: string;
   readonly level: LogLevelName;
   /** Removes secrets of a line. */
   scrub(text: string): string;
@@ -36,7 +37,7 @@ const names: Readonly<Record<string, string>> = {
   sdkComponent: 'component',
   queryType: 'query',
 };
-const leftOut = new Set(['taskToken', 'activityId', 'isLocal', 'namespace', 'taskQueue', 'subsystem', 'span_contexts', 'target']);
+const leftOut = new Set(['taskToken', 'activityId', 'isLocal', 'namespace', 'taskQueue', 'subsystem', 'span_contexts', 'target', 'project']);
 
 /** An error as its kind and sentence, without the payloads that a failure may carry; its stack where it is a bug. */
 function errorFields(error: unknown): Fields {
@@ -50,7 +51,13 @@ function fieldsOf({ error, ...meta }: LogMetadata): Fields {
     const isPlain = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
     return isPlain && !leftOut.has(key) ? [[names[key] ?? key, value]] : [];
   });
-  return { ...placeOfWorkflow(meta['workflowType'], meta['workflowId']), ...Object.fromEntries(plain), ...errorFields(error) };
+  const { pipeline, stream } = placeOfWorkflow(meta['workflowType'], meta['workflowId']);
+  return {
+    ...(pipeline === undefined ? {} : { pipeline }),
+    ...(stream === undefined ? {} : { stream }),
+    ...Object.fromEntries(plain),
+    ...errorFields(error),
+  };
 }
 
 const text = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? `${value}` : '');
@@ -69,7 +76,7 @@ export function createLogger(options: LogOptions): Logger {
   const json = pino(
     {
       level: options.level,
-      base: { host: hostname(), pid: process.pid },
+      base: { host: hostname(), pid: process.pid, project: options.project },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       messageKey: 'message',

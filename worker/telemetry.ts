@@ -27,6 +27,8 @@ export interface Telemetry {
   /** Values that no line of the log may hold; the worker adds secrets as it resolves them. */
   readonly secrets: Set<string>;
   readonly metricsPort: number;
+  /** Adds a line to the log. */
+  note(message: string): void;
   /** Health and metrics over HTTP, and the lag of streams, for a worker that was opened. */
   observe(open: { readonly worker: Worker; readonly client: Client }): Promise<Health>;
 }
@@ -73,6 +75,7 @@ export async function installTelemetry(options: TelemetryOptions): Promise<Telem
   const chosen = await choosePorts(options);
   Runtime.install({
     logger: createLogger({
+      project,
       level: logLevel(environment, options.level),
       pretty: options.pretty,
       scrub: (text) => createScrubber(escapedToo(secrets))(text),
@@ -88,6 +91,7 @@ export async function installTelemetry(options: TelemetryOptions): Promise<Telem
   return {
     secrets,
     metricsPort: chosen.metrics,
+    note: (message) => void Runtime.instance().logger.info(message),
     async observe({ worker, client }) {
       const health = await openHealth({
         host: environment['MILLRACE_HEALTH_HOST'] ?? '127.0.0.1',
@@ -96,6 +100,7 @@ export async function installTelemetry(options: TelemetryOptions): Promise<Telem
         state: () => worker.getState(),
         ping: async () => void (await client.workflowService.getSystemInfo({})),
       });
+      Runtime.instance().logger.info('health and metrics are served', { port: health.port, metricsPort: chosen.metrics });
       const lag = measureLag(client, project);
       return {
         port: health.port,

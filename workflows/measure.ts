@@ -1,8 +1,9 @@
-import { metricMeter } from '@temporalio/workflow';
+import { log, metricMeter } from '@temporalio/workflow';
 import type { RunReport, StreamReport } from '../schema/run.ts';
 
 /** Counters and durations of runs; they leave by the worker's metrics endpoint, and a replay doesn't count again. */
 export function measureRun(pipeline: string, status: RunReport['status'] | 'cancelled', seconds: number): void {
+  log.info('run ended', { status, seconds });
   metricMeter.createCounter('millrace_runs_total', undefined, 'Runs that ended.').add(1, { pipeline, status });
   metricMeter.createHistogram('millrace_run_seconds', 'float', 's', 'Duration of runs.').record(seconds, { pipeline, status });
 }
@@ -11,8 +12,9 @@ const outcomes = ['loaded', 'rejected', 'filtered', 'duplicates', 'unchanged'] a
 
 /** Rows and bytes of one stream of a run. */
 export function measureStream(pipeline: string, report: StreamReport): void {
-  const { stream } = report;
+  const { stream, read, loaded, rejected, filtered, duplicates, unchanged, seconds } = report;
   if (report.status === 'loaded') {
+    log.info('stream loaded', { load: report.loadId, read, loaded, rejected, filtered, duplicates, unchanged, seconds });
     const rows = metricMeter.createCounter('millrace_rows_total', undefined, 'Rows of committed loads, by what became of them.');
     for (const outcome of outcomes) rows.add(report[outcome], { pipeline, stream, outcome });
     metricMeter

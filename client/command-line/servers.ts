@@ -11,6 +11,8 @@ type Say = (line: string) => void;
 export interface Connected extends Temporal {
   /** The address that the project's folder remembers; undefined where the environment names another server. */
   readonly localAddress: string | undefined;
+  /** Address of the Temporal UI, where it is known. */
+  readonly ui: string | undefined;
   /** The page of a run, or its ids where no UI is known. */
   readonly page: (run: { readonly workflowId: string; readonly runId?: string }) => string;
 }
@@ -72,6 +74,7 @@ export async function connect(servers: LocalServers): Promise<Connected> {
   return {
     ...connected,
     localAddress,
+    ui,
     page: ({ workflowId, runId }) =>
       ui === undefined ? `workflow ${workflowId}, run ${runId ?? ''}` : pageAddress(ui, connected.namespace, workflowId, runId),
     [Symbol.asyncDispose]: () => connected[Symbol.asyncDispose](),

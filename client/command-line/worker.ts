@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
-import type { LogEntry } from '@temporalio/worker';
+import type { Telemetry } from '../../worker/telemetry.ts';
 import { taskQueueOf } from '../names.ts';
 import type { OpenProject } from './project.ts';
 import type { Connected } from './servers.ts';
@@ -46,40 +46,49 @@ export interface RunningWorker {
   readonly ended: Promise<void>;
   /** Takes no more steps, lets those at work come to a safe end, and closes. */
   stop(): Promise<void>;
+  /** Adds a line to the log of a worker that stays. */
+  note(message: string): void;
 }
 
 export interface WorkerChoice {
   readonly project: Pick<OpenProject, 'name' | 'staging'>;
-  readonly connected: Pick<Connected, 'localAddress'>;
+  readonly connected: Pick<Connected, 'localAddress' | 'ui'>;
   readonly taskQueue?: string;
-  /** Takes a line for each warning of the worker; without it only errors are logged. */
-  readonly log?: (line: string) => void;
-}
-
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : value instanceof Error ? value.message : '');
-
-/** The line of a warning: what, where, and the reason without its stack. */
-function logLine({ level, message, meta = {} }: LogEntry): string {
-  const place = [meta['activityType'], meta['workflowId']].map(textOf).filter((part) => part !== '');
-  const [reason = ''] = textOf(meta['error']).split('\n');
-  return `[${level.toLowerCase()}] ${message}${place.length === 0 ? '' : ` (${place.join(' of ')})`}${reason === '' ? '' : `: ${reason}`}`;
+  /** A worker that stays: with logs, metrics and health of its own. Without it only errors are logged. */
+  readonly stays?: { readonly level: 'info' | 'warn'; readonly stateFolder: string };
 }
 
 /** The runtime is one for the process; signals are the command's own. */
-async function installRuntime(log: ((line: string) => void) | undefined): Promise<void> {
+async function installQuietRuntime(): Promise<void> {
   const { DefaultLogger, Runtime, makeTelemetryFilterString } = await import('@temporalio/worker');
   if (Runtime._instance !== undefined) return;
-  const write = log ?? ((line: string) => void process.stderr.write(`${line}\n`));
   Runtime.install({
-    logger: new DefaultLogger(log === undefined ? 'ERROR' : 'WARN', (entry) => write(logLine(entry))),
+    logger: new DefaultLogger('ERROR', ({ message }) => process.stderr.write(`[error] ${message}\n`)),
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }), forward: {} } },
     shutdownSignals: [],
   });
 }
 
+async function install({ project, stays }: WorkerChoice): Promise<Telemetry | undefined> {
+  if (stays === undefined) {
+    await installQuietRuntime();
+    return undefined;
+  }
+  const { installTelemetry } = await import('../../worker/telemetry.ts');
+  return await installTelemetry({
+    project: project.name,
+    stateFolder: stays.stateFolder,
+    environment: process.env,
+    level: stays.level,
+    pretty: process.stderr.isTTY,
+    write: (line) => process.stderr.write(line),
+  });
+}
+
 /** Starts a worker in this process. */
-export async function startWorker({ project, connected, taskQueue, log }: WorkerChoice): Promise<RunningWorker> {
-  await installRuntime(log);
+export async function startWorker(choice: WorkerChoice): Promise<RunningWorker> {
+  const { project, connected, taskQueue } = choice;
+  const telemetry = await install(choice);
   const { openWorker } = await import('../../worker/main.ts');
   const open = await openWorker({
     project: project.name,
@@ -87,9 +96,12 @@ export async function startWorker({ project, connected, taskQueue, log }: Worker
     staging: project.staging,
     environment: process.env,
     taskQueue: taskQueue ?? taskQueueOf(project.name),
+    ...(connected.ui === undefined ? {} : { ui: connected.ui }),
+    ...(telemetry === undefined ? {} : { secrets: telemetry.secrets }),
   });
   const work = async (): Promise<void> => {
     await using _ = open;
+    await using _health = await telemetry?.observe(open);
     await open.worker.run();
   };
   const ended = work();
@@ -97,6 +109,7 @@ export async function startWorker({ project, connected, taskQueue, log }: Worker
   ended.catch(() => undefined);
   return {
     ended,
+    note: (message) => telemetry?.note(message),
     async stop() {
       if (open.worker.getState() === 'RUNNING') open.worker.shutdown();
       await ended;

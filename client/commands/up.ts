@@ -33,7 +33,7 @@ function welcome(project: OpenProject, connected: Connected, output: Output): vo
 async function stayUp(project: OpenProject, local: LocalOptions, servers: LocalServers, signal: AbortSignal, options: Options) {
   const output = outputOf({});
   await using connected = await connect(servers);
-  const worker = await startWorker({ project, connected, log: output.note });
+  const worker = await startWorker({ project, connected, stays: { level: 'warn', stateFolder: project.loaded.stateFolder } });
   const { superviseLocal } = await import('../../worker/local/index.ts');
   const watch = new AbortController();
   const supervision = superviseLocal(local, {

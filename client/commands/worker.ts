@@ -1,20 +1,18 @@
 import type { Command } from 'commander';
 import { aborted, interrupt } from '../command-line/interrupt.ts';
 import { projectCommand, type ProjectOptions } from '../command-line/options.ts';
-import { outputOf } from '../command-line/output.ts';
 import { openProject } from '../command-line/project.ts';
 import { connectProject } from '../command-line/servers.ts';
 import { startWorker } from '../command-line/worker.ts';
 
 async function work(options: ProjectOptions): Promise<void> {
-  const output = outputOf({});
   const project = await openProject(options);
   using stopping = interrupt();
   await using connected = await connectProject(project);
-  const worker = await startWorker({ project, connected, log: output.note });
-  output.note(`worker of ${project.name} at ${connected.address}, namespace ${connected.namespace}; Ctrl-C or SIGTERM drains it`);
+  const worker = await startWorker({ project, connected, stays: { level: 'info', stateFolder: project.loaded.stateFolder } });
+  worker.note(`worker of ${project.name} at ${connected.address}, namespace ${connected.namespace}; Ctrl-C or SIGTERM drains it`);
   await Promise.race([aborted(stopping.signal), worker.ended]);
-  output.note('stopping: steps at work come to a safe end first');
+  worker.note('stopping: steps at work come to a safe end first');
   await worker.stop();
 }
 
