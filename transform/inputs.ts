@@ -1,10 +1,12 @@
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Column } from '../schema/column.ts';
-import type { FileDialect, StagedFormat } from '../schema/load.ts';
+import type { StagedFormat } from '../schema/load.ts';
 import { MillraceError } from '../schema/errors.ts';
 import { countLines, fileId, labelId, lineId } from './chain.ts';
-import { checkCsv, type CheckedCsv, type CsvDialect } from './csv-file.ts';
+import { checkCsv, type CheckedCsv, type CheckOptions, type CsvDialect } from './csv-file.ts';
+import { convertJson } from './json-file.ts';
+import { LineNumbers } from './line-numbers.ts';
+import { readParquet } from './parquet-file.ts';
 import type { BrokenRows } from './rejections.ts';
 import { identifier, literal } from './sql-text.ts';
 import type { Field } from './types.ts';
@@ -32,16 +34,17 @@ export interface OpenInput {
   readonly path: string;
   /** SELECT of the columns, in the order of `columns`, as text. */
   readonly sql: string;
-  /** Rows in it, and rows that were broken before. */
-  readonly good: number;
-  readonly broken: number;
+  /** Rows in it; undefined where only DuckDB can count them. */
+  readonly good: number | undefined;
 }
 
 export interface OpenInputs {
   readonly inputs: readonly OpenInput[];
-  /** CSV `file, line, shift, partition, label`: from row `line` of a file on, its line number is row + shift. */
+  /** As `LineNumbers` writes them. */
   readonly linesPath: string;
+  /** Some are files from outside, whose types must be proved; some are Parquet. */
   readonly foreign: boolean;
+  readonly parquet: boolean;
 }
 
 const smallestLine = 1 << 21;
@@ -61,10 +64,11 @@ function ownDialect(columns: readonly Column[]): CsvDialect {
   };
 }
 
-/** A file's rows with the stream's columns: those of the same name, NULL where the file has none. */
+/** A file's rows with the stream's columns: those of the same name, or in other case, NULL where the file has none. */
 function selectColumns(columns: readonly Column[], names: readonly string[], from: string): string {
   const list = columns.map((column, index) => {
-    const at = names.indexOf(column.name);
+    const exact = names.indexOf(column.name);
+    const at = exact < 0 ? names.findIndex((name) => name.toLowerCase() === column.name.toLowerCase()) : exact;
     return `${at < 0 ? 'CAST(NULL AS VARCHAR)' : `f${at}`} AS ${fieldId(index)}`;
   });
   return `SELECT ${list.join(', ')} FROM ${from}`;
@@ -97,81 +101,85 @@ function readCsv(file: CheckedCsv, dialect: CsvDialect): string {
   return `read_csv(${options.join(', ')})`;
 }
 
+/** A file of our own has no broken rows unless its bytes are damaged. */
+function damaged(input: TransformInput): CheckOptions['broken'] {
+  return (line, problem) => {
+    throw new MillraceError(
+      'staging-lost',
+      `the staged file of ${input.label} is damaged at line ${line}: ${problem}; the load is done again`,
+    );
+  };
+}
+
 class Opening {
   readonly #options: OpenOptions;
-  readonly #lines: string[] = [];
+  readonly #lines: LineNumbers;
 
-  constructor(options: OpenOptions) {
+  constructor(options: OpenOptions, lines: LineNumbers) {
     this.#options = options;
-  }
-
-  get lines(): string {
-    return this.#lines.join('');
-  }
-
-  async csv(input: TransformInput, no: number, dialect: CsvDialect): Promise<OpenInput> {
-    const { broken, columns, folder, signal } = this.#options;
-    const before = broken.count;
-    this.#lines.push(this.#lineOf(input, no, 0, 0));
-    const own = input.format.kind === 'csv';
-    const file = await checkCsv({
-      path: input.path,
-      dialect,
-      copyPath: join(folder, `input-${no}.csv`),
-      signal,
-      beat: () => this.#options.beat(),
-      broken: (line, problem, row) => {
-        if (own)
-          throw new MillraceError(
-            'staging-lost',
-            `the staged file of ${input.label} is damaged at line ${line}: ${problem}; the load is done again`,
-          );
-        broken.add(input, line, problem, row);
-      },
-      shift: (row, offset) => {
-        if (!own) this.#lines.push(this.#lineOf(input, no, row, offset));
-      },
-      flush: async () => await broken.flush(),
-    });
-    return {
-      path: file.path,
-      sql: selectColumns(columns, dialect.columns, readCsv(file, dialect)),
-      good: file.good,
-      broken: broken.count - before,
-    };
-  }
-
-  #lineOf(input: TransformInput, no: number, row: number, shift: number): string {
-    return `${no},${row},${shift},${input.partition},"${input.label.replaceAll('"', '""')}"\n`;
+    this.#lines = lines;
   }
 
   async open(input: TransformInput, no: number): Promise<OpenInput> {
     const { format } = input;
-    if (format.kind === 'csv') return await this.csv(input, no, ownDialect(this.#options.columns));
+    this.#lines.add(no, input, 0, 0);
+    if (format.kind === 'csv') return await this.#own(input, no);
     if (format.kind === 'pgcopy') throw new Error('binary COPY is never an input of transform');
-    return await this.#foreign(input, no, format.dialect);
+    const { dialect } = format;
+    if (dialect.type === 'csv') return this.#opened(await checkCsv({ ...this.#checking(input, no, 'csv'), dialect }), dialect);
+    if (dialect.type === 'parquet') return this.#parquet(input, dialect.columns);
+    const { type, columns } = dialect;
+    return this.#opened(await convertJson({ ...this.#checking(input, no, 'json'), type, columns }), ownDialect(columns));
   }
 
-  async #foreign(input: TransformInput, no: number, dialect: FileDialect): Promise<OpenInput> {
-    if (dialect.type === 'csv') return await this.csv(input, no, dialect);
-    throw new MillraceError('config', `files of type ${dialect.type} are not read yet`);
+  async #own(input: TransformInput, no: number): Promise<OpenInput> {
+    const dialect = ownDialect(this.#options.columns);
+    const checking = { ...this.#checking(input, no, 'csv'), shift: () => undefined, broken: damaged(input) };
+    return this.#opened(await checkCsv({ ...checking, dialect }), dialect);
+  }
+
+  #opened(file: CheckedCsv, dialect: CsvDialect): OpenInput {
+    return { path: file.path, sql: selectColumns(this.#options.columns, dialect.columns, readCsv(file, dialect)), good: file.good };
+  }
+
+  #parquet(input: TransformInput, columns: readonly Column[]): OpenInput {
+    const names = columns.map((column) => column.name);
+    return { path: input.path, sql: selectColumns(this.#options.columns, names, readParquet(input.path, columns)), good: undefined };
+  }
+
+  /** What every check of a text file is given. */
+  #checking(input: TransformInput, no: number, rule: string): Omit<CheckOptions, 'dialect'> {
+    const { broken, folder, signal } = this.#options;
+    return {
+      path: input.path,
+      copyPath: join(folder, `input-${no}.csv`),
+      signal,
+      beat: () => this.#options.beat(),
+      broken: (line, problem, row) => broken.add(input, line, problem, row, rule),
+      shift: (row, offset) => this.#lines.add(no, input, row, offset),
+      flush: async () => {
+        await broken.flush();
+        await this.#lines.flush();
+      },
+    };
   }
 }
 
 /** Makes the inputs ready: broken rows are set aside, encodings and line ends made plain, rows counted. */
 export async function openInputs(inputs: readonly TransformInput[], options: OpenOptions): Promise<OpenInputs> {
-  const opening = new Opening(options);
+  const lines = new LineNumbers(join(options.folder, 'lines.csv'));
+  await lines.create();
+  const opening = new Opening(options, lines);
   const opened: OpenInput[] = [];
   for (const [no, input] of inputs.entries()) opened.push(await opening.open(input, no));
   await options.broken.flush(true);
-  const linesPath = join(options.folder, 'lines.csv');
-  const file = await open(linesPath, 'w');
-  try {
-    await file.write(opening.lines);
-  } finally {
-    await file.close();
-  }
-  return { inputs: opened, linesPath, foreign: inputs.some((input) => input.format.kind === 'foreign') };
+  await lines.flush(true);
+  return {
+    inputs: opened,
+    linesPath: lines.path,
+    foreign: inputs.some((input) => input.format.kind === 'foreign'),
+    parquet: opened.some((input) => input.good === undefined),
+  };
 }
 
 /** All rows of the inputs with file, line and label beside the columns as they were read. */

@@ -33,23 +33,28 @@ export class Run {
   #filtered = 0;
   #duplicates = 0;
   /** Rows that come into the present chain. */
-  #incoming: number;
+  #incoming = 0;
 
   constructor(chain: Chain, options: RunOptions, opened: OpenInputs | undefined) {
     this.chain = chain;
     this.#options = options;
     this.#opened = opened;
-    this.#incoming = opened?.inputs.reduce((sum, input) => sum + input.good, 0) ?? 0;
   }
 
-  /** Loads the line numbers and makes room for rejections. */
+  /** Loads the line numbers, counts the rows and makes room for rejections. */
   async start(): Promise<void> {
     await createRejected(this.chain);
     if (this.#opened === undefined) return;
+    for (const { good, sql } of this.#opened.inputs) this.#incoming += good ?? (await this.#count(sql));
     await this.chain.engine.run(
       `CREATE TEMP TABLE ${lines} AS FROM read_csv(${literal(this.#opened.linesPath)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"',
        parallel = false, columns = {file: 'INTEGER', line: 'BIGINT', shift: 'BIGINT', partition: 'INTEGER', label: 'VARCHAR'}, nullstr = 'NULL', allow_quoted_nulls = false)`,
     );
+  }
+
+  async #count(sql: string): Promise<number> {
+    const [row] = await this.chain.engine.rows(`SELECT count(*) AS n FROM (${sql})`);
+    return Number(row?.['n']);
   }
 
   async step(step: Step, index: number): Promise<void> {
@@ -93,10 +98,7 @@ export class Run {
     const rejected = await gatherRejected(chain, { ...this.#options, lines });
     if (rejected > 0) await refuseFailed(chain);
     let duplicates = 0;
-    for (const table of chain.duplicates) {
-      const [row] = await chain.engine.rows(`SELECT count(*) AS n FROM ${table}`);
-      duplicates += Number(row?.['n']);
-    }
+    for (const table of chain.duplicates) duplicates += await this.#count(`FROM ${table}`);
     const filtered = missing - rejected - duplicates;
     if (filtered < 0 || (filtered > 0 && !chain.filters)) {
       throw new Error(`rows don't balance: ${this.#incoming} came in, ${leaving} left, ${rejected} rejected, ${duplicates} duplicates`);

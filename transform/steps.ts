@@ -190,9 +190,21 @@ async function expectRules(chain: Chain, { expect: written }: StepOf<'expect'>):
 }
 
 /** Values that a file from outside says are of a type are proved to be; they stay as they were written where that is exact. */
-export function castForeign(chain: Chain, columns: readonly Column[]): void {
+export function castForeign(chain: Chain, columns: readonly Column[], parquet: boolean): void {
+  if (parquet) refuseNul(chain);
   const targets = columns.filter((column) => !isText(column.type) && compileCast('x', column.type) !== undefined);
   castFields(chain, Object.fromEntries(targets.map((column) => [column.name, column.type])));
+}
+
+/** PostgreSQL's text can't hold NUL; in CSV and JSON it was found before. */
+function refuseNul(chain: Chain): void {
+  const fields = chain.fields.filter((field) => isText(field.type));
+  chain.decide(
+    fields.map(({ id, name }) => ({
+      condition: `contains(${id}, chr(0))`,
+      outcome: chain.failure(name, 'text', 'the text holds a NUL character', chain.onFailure === 'fail' ? 'fail' : 'reject'),
+    })),
+  );
 }
 
 /** Compiles one step, other than `sql`, on to the chain. */

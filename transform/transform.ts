@@ -75,7 +75,7 @@ async function runSteps(request: TransformRequest, opened: OpenInputs, failedPat
   const chain = new Chain(engine, { pipeline, stream }, request.onFailure, sourceOf(opened, request.inputs, request.columns));
   const run = new Run(chain, request, opened);
   await run.start();
-  if (opened.foreign) castForeign(run.chain, request.columns);
+  if (opened.foreign) castForeign(run.chain, request.columns, opened.parquet);
   for (const [index, step] of request.steps.entries()) await run.step(step, index);
   return await run.finish(failedPath);
 }

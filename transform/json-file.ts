@@ -1,0 +1,156 @@
+import { open } from 'node:fs/promises';
+import type { Column } from '../schema/column.ts';
+import type { CheckedCsv } from './csv-file.ts';
+import { readElements, readLines, type JsonText } from './json-rows.ts';
+
+export interface JsonOptions {
+  readonly path: string;
+  readonly type: 'ndjson' | 'json';
+  readonly columns: readonly Column[];
+  /** Where the rows go, as the one CSV. */
+  readonly copyPath: string;
+  readonly signal: AbortSignal;
+  beat(): void;
+  broken(line: number, problem: string, row: string): void;
+  shift(row: number, offset: number): void;
+  flush(): Promise<void>;
+}
+
+const flushBytes = 1 << 20;
+
+/** The end of the string that begins at `start`. */
+function stringEnd(text: string, start: number): number {
+  let at = start + 1;
+  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at + 1;
+}
+
+function nestedEnd(text: string, start: number): number {
+  let depth = 0;
+  for (let at = start; ; at++) {
+    const character = text[at];
+    if (character === '"') at = stringEnd(text, at) - 1;
+    else if (character === '{' || character === '[') depth++;
+    else if ((character === '}' || character === ']') && --depth === 0) return at + 1;
+  }
+}
+
+const between = /[\s,:]*/y;
+const scalar = /[^\s,}\]]+/y;
+
+function skip(pattern: RegExp, text: string, from: number): number {
+  pattern.lastIndex = from;
+  return pattern.test(text) ? pattern.lastIndex : from;
+}
+
+function valueEnd(text: string, start: number): number {
+  const character = text[start];
+  if (character === '"') return stringEnd(text, start);
+  return character === '{' || character === '[' ? nestedEnd(text, start) : skip(scalar, text, start);
+}
+
+/** The members of an object that is known to be valid JSON, each value as it is written. */
+function members(text: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (let at = skip(between, text, text.indexOf('{') + 1); text[at] !== '}';) {
+    const keyEnd = stringEnd(text, at);
+    const key = String(JSON.parse(text.slice(at, keyEnd)));
+    const start = skip(between, text, keyEnd);
+    const end = valueEnd(text, start);
+    found.set(key, text.slice(start, end));
+    at = skip(between, text, end);
+  }
+  return found;
+}
+
+/** A value as text: strings decoded, null as NULL, all else as it is written, so that numbers keep their digits. */
+function valueText(written: string): string | null {
+  if (written === 'null') return null;
+  return written.startsWith('"') ? String(JSON.parse(written)) : written;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+type Values = readonly (string | null)[];
+
+/** The row's values in the order of the columns, or a sentence on what is wrong. */
+function valuesOf({ text, problem }: JsonText, columns: ReadonlyMap<string, number>): Values | string {
+  if (problem !== undefined) return problem;
+  const parsed = parse(text);
+  if (parsed === undefined) return 'the row is not valid JSON';
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'the row is not a JSON object';
+  const values: (string | null)[] = Array.from({ length: columns.size }, () => null);
+  for (const [key, written] of members(text)) {
+    const at = columns.get(key);
+    if (at === undefined) return 'the row has a key that the file did not have when it was planned';
+    values[at] = valueText(written);
+  }
+  const texts = values.filter((value) => value !== null);
+  if (texts.some((value) => value.includes('\0'))) return 'the row holds a NUL character';
+  return texts.some((value) => /\p{Surrogate}/u.test(value)) ? 'the row holds half of a surrogate pair' : values;
+}
+
+class Conversion {
+  readonly #options: JsonOptions;
+  readonly #columns: ReadonlyMap<string, number>;
+  #good = 0;
+  #broken = 0;
+  #multiline = false;
+  #longest = 0;
+  #offset: number | undefined;
+
+  constructor(options: JsonOptions) {
+    this.#options = options;
+    this.#columns = new Map(options.columns.map((column, index) => [column.name, index]));
+  }
+
+  async run(): Promise<CheckedCsv> {
+    const { path, type, copyPath, signal } = this.#options;
+    const file = await open(copyPath, 'w');
+    try {
+      let text = '';
+      for await (const row of type === 'ndjson' ? readLines(path) : readElements(path)) {
+        text += this.#take(row);
+        if (text.length < flushBytes) continue;
+        signal.throwIfAborted();
+        this.#options.beat();
+        await file.write(text);
+        await this.#options.flush();
+        text = '';
+      }
+      await file.write(text);
+    } finally {
+      await file.close();
+    }
+    return { path: copyPath, newline: '\n', good: this.#good, broken: this.#broken, multiline: this.#multiline, longest: this.#longest };
+  }
+
+  #take(row: JsonText): string {
+    const values = valuesOf(row, this.#columns);
+    if (typeof values === 'string') {
+      this.#broken++;
+      this.#options.broken(row.line, values, row.text);
+      return '';
+    }
+    this.#good++;
+    if (row.line - this.#good !== this.#offset) {
+      this.#offset = row.line - this.#good;
+      this.#options.shift(this.#good, this.#offset);
+    }
+    const line = `${values.map((value) => (value === null ? '' : `"${value.replaceAll('"', '""')}"`)).join(',')}\n`;
+    if (line.includes('\n', 0) && line.indexOf('\n') < line.length - 1) this.#multiline = true;
+    this.#longest = Math.max(this.#longest, line.length * 3);
+    return line;
+  }
+}
+
+/** Writes the rows of a JSON file as the one CSV, strictly; what isn't an object is set aside. */
+export async function convertJson(options: JsonOptions): Promise<CheckedCsv> {
+  return await new Conversion(options).run();
+}
