@@ -19,6 +19,7 @@ const entries: Readonly<Record<string, Entry>> = {
   check: { summary: 'check the project file, its connections and its steps', load: () => import('./commands/check.ts') },
   discover: { summary: 'list the streams of a connection', load: () => import('./commands/discover.ts') },
   preview: { summary: 'show rows as the steps leave them, writing nothing', load: () => import('./commands/preview.ts') },
+  copy: { summary: 'copy one table or file without a project file', load: () => import('./commands/copy.ts') },
   pause: { summary: 'pause a schedule', load: () => import('./commands/pause.ts') },
   resume: { summary: 'let a paused schedule start runs again', load: () => import('./commands/resume.ts') },
   trigger: { summary: 'let a schedule start its run now', load: () => import('./commands/trigger.ts') },

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { RunReport, StreamReport } from '../schema/run.ts';
+import { troublesOf, type Trouble } from './trouble.ts';
 import { runOutcome, runProgress, type Runnable, type RunOutcome, type StartedRun } from './runs.ts';
 
 export interface FollowOptions {
@@ -8,6 +9,8 @@ export interface FollowOptions {
   readonly onProgress: (report: RunReport) => void;
   /** Called once when nobody has answered for ten seconds: no worker is at work. */
   readonly onSilence?: () => void;
+  /** Called with each step that failed and is tried again, once for each reason. */
+  readonly onTrouble?: (trouble: Trouble) => void;
   /** Milliseconds between questions; 500 when not given. */
   readonly every?: number;
   /** Ends the following, not the run. */
@@ -15,6 +18,25 @@ export interface FollowOptions {
 }
 
 const silence = 10_000;
+const troubleEvery = 3000;
+
+/** Tells of troubles of a run and its streams at work, at most every few seconds, and of each reason once. */
+function troubleWatch(client: Client, base: string, runId: string, onTrouble: (trouble: Trouble) => void) {
+  const told = new Set<string>();
+  let lookedAt = Date.now();
+  return async (report: RunReport | undefined): Promise<void> => {
+    if (Date.now() - lookedAt < troubleEvery) return;
+    lookedAt = Date.now();
+    const running = (report?.streams ?? []).filter(({ status }) => status === 'running').map(({ stream }) => `${base}/${stream}`);
+    const troubles = await Promise.all([runId, ...running].map((id) => troublesOf(client, id)));
+    for (const trouble of troubles.flat()) {
+      const reason = `${trouble.workflowId} ${trouble.step} ${trouble.message}`;
+      if (told.has(reason)) continue;
+      told.add(reason);
+      onTrouble(trouble);
+    }
+  };
+}
 
 /** A stream at work knows more than its run, which hears of it every few seconds. */
 async function freshStream(client: Client, workflowId: string, stream: StreamReport): Promise<StreamReport> {
@@ -39,11 +61,12 @@ export async function followRun(
   run: Pick<StartedRun, 'workflowId' | 'runId'>,
   options: FollowOptions,
 ): Promise<RunOutcome | undefined> {
-  const { onProgress, onSilence, every = 500, signal } = options;
+  const { onProgress, onSilence, onTrouble = () => undefined, every = 500, signal } = options;
   const ended = new AbortController();
   const outcome = runOutcome(client, runnable, run).finally(() => ended.abort());
   const stop = signal === undefined ? ended.signal : AbortSignal.any([ended.signal, signal]);
   const base = `${runnable.definition.project}/${runnable.definition.name}`;
+  const lookForTrouble = troubleWatch(client, base, run.workflowId, onTrouble);
   const watch = async (): Promise<void> => {
     let heardAt = Date.now();
     while (!stop.aborted) {
@@ -55,6 +78,7 @@ export async function followRun(
         heardAt = Infinity;
         onSilence?.();
       }
+      await lookForTrouble(report);
       await sleep(every, undefined, { signal: stop }).catch(() => undefined);
     }
   };

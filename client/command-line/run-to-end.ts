@@ -1,5 +1,6 @@
 import type { RunReport } from '../../schema/run.ts';
 import { liveDisplay, plainDisplay, type RunDisplay } from '../display/run-display.ts';
+import { oneLine } from '../display/text.ts';
 import { followRun } from '../follow.ts';
 import type { Runnable, RunOutcome, StartedRun } from '../runs.ts';
 import type { Output } from './output.ts';
@@ -23,6 +24,8 @@ export async function followShown(run: Pick<StartedRun, 'workflowId' | 'runId'>,
     const outcome = await followRun(connected.client, runnable, run, {
       onProgress: (report) => display.show(report),
       onSilence: () => display.say('No worker has answered for 10 seconds: the run waits for one (millrace up or millrace worker).'),
+      onTrouble: ({ workflowId, step, attempt, message }) =>
+        display.say(`${step} of ${workflowId} is tried again (attempt ${attempt}): ${oneLine(message)}`),
       signal,
     });
     if (outcome?.report !== undefined) display.show(outcome.report);

@@ -7,14 +7,13 @@ import { projectCommand, type JsonOption, type ProjectOptions } from '../command
 import { outputOf, type Output } from '../command-line/output.ts';
 import { named, openProject, type Named, type OpenProject } from '../command-line/project.ts';
 import { confirm } from '../command-line/question.ts';
+import { conclude } from '../command-line/run-outcome.ts';
 import { runToEnd } from '../command-line/run-to-end.ts';
 import { serversFor, workerFor } from '../command-line/at-work.ts';
 import type { Connected } from '../command-line/servers.ts';
 import { hasWorker, type RunningWorker } from '../command-line/worker.ts';
-import { modelTable, remarks, runSentence, runTable } from '../display/run-report.ts';
-import { duration } from '../display/text.ts';
 import { taskQueueOf } from '../names.ts';
-import { startRun, type RunOutcome, type StartedRun } from '../runs.ts';
+import { startRun, type StartedRun } from '../runs.ts';
 
 interface Options extends ProjectOptions, JsonOption {
   readonly fullRefresh?: true;
@@ -44,32 +43,6 @@ async function isWanted({ runnable }: Named, options: Options): Promise<boolean>
   if (kept.length === 0) return true;
   const names = kept.map(({ stream, mode }) => `${stream} (${mode})`).join(', ');
   return await confirm(`A full refresh replaces what was gathered in ${names}; rows gone from the source are lost.`, options.yes === true);
-}
-
-function showOutcome(outcome: RunOutcome, page: string, output: Output): void {
-  const model = outcome.ok ? outcome.model : undefined;
-  if (outcome.report !== undefined) {
-    for (const line of ['', ...runTable(outcome.report), '']) output.line(line);
-    for (const line of remarks(outcome.report)) output.line(line);
-    output.line(runSentence(outcome.report));
-    const { pipeline, streams } = outcome.report;
-    if (streams.some(({ rejected }) => rejected > 0)) output.line(`Rejected rows and reasons: millrace rejections ${pipeline}`);
-  }
-  if (model !== undefined) {
-    for (const line of ['', ...modelTable([model]), '', ...remarks({ streams: [], models: [model] })]) output.line(line);
-    output.line(`model ${model.model} ${model.status} in ${duration(model.seconds)}`);
-  }
-  if (!outcome.ok && outcome.report === undefined) output.line(`failed: ${outcome.code}: ${outcome.message}`);
-  output.line(page);
-}
-
-function conclude(outcome: RunOutcome, run: StartedRun, connected: Connected, output: Output): void {
-  const page = connected.page(run);
-  output.data({ ...outcome, workflowId: run.workflowId, runId: run.runId, page });
-  showOutcome(outcome, page, output);
-  const ended =
-    outcome.ok && outcome.report?.status !== 'failed' && outcome.report?.status !== 'skipped' && outcome.model?.status !== 'failed';
-  if (!ended) throw new Unsuccessful();
 }
 
 function leave(name: string, worker: RunningWorker | undefined, output: Output): never {
