@@ -123,10 +123,12 @@ export const modelSettings = z
       .optional(),
     key: z
       .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-      .describe('Column or columns that identify a row of it.')
+      .describe('Column or columns that identify a row of it: never NULL, and no two rows alike, or it is not built.')
       .optional(),
     after: z.array(z.string()).describe('Pipelines and models; it runs when they have committed.').optional(),
-    expect: stepSchemas.expect.shape.expect.describe('Rules for the rows, as in the step `expect`.').optional(),
+    expect: stepSchemas.expect.shape.expect
+      .describe("Rules for the rows, as in the step `expect`, `sql` being the warehouse's; a broken rule stops the build.")
+      .optional(),
     schedule: scheduleSettings.optional(),
     alerts: sharedPipelineSettings.alerts,
     heartbeat_timeout: sharedPipelineSettings.heartbeat_timeout,

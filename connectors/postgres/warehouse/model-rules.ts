@@ -4,8 +4,9 @@ import { MillraceError } from '../../../schema/errors.ts';
 import type { Rule } from '../../../schema/step.ts';
 import { quoteIdentifier, quoteLiteral } from '../sql.ts';
 
-/** Checks a model's rules over what was built. Throws `rejected` naming the column, the rule and how many rows break it. */
+/** Checks a model's key and rules over what was built. Throws `rejected` naming the column, the rule and how many rows break it. */
 export async function checkRules(client: pg.Client, model: ModelDefinition, table: string): Promise<void> {
+  await checkKey(client, model, table);
   if (model.expect === undefined || !('expect' in model.expect)) return;
   for (const [column, rule] of Object.entries(model.expect.expect)) {
     for (const [name, broken] of Object.entries(conditions(column, rule))) await check(client, model, table, column, name, broken);
@@ -21,6 +22,15 @@ export async function checkRules(client: pg.Client, model: ModelDefinition, tabl
   }
 }
 
+/** The key's columns have values, and no two rows have the same. */
+async function checkKey(client: pg.Client, model: ModelDefinition, table: string): Promise<void> {
+  if (model.key === undefined || model.key.length === 0) return;
+  const columns = model.key.map(quoteIdentifier);
+  const counted = `(SELECT count(*) OVER (PARTITION BY ${columns.join(', ')}) AS n, * FROM ${table}) t`;
+  const broken = ['n > 1', ...columns.map((column) => `${column} IS NULL`)].join(' OR ');
+  await check(client, model, counted, model.key.join(', '), 'key', broken);
+}
+
 async function check(
   client: pg.Client,
   model: ModelDefinition,
@@ -34,7 +44,7 @@ async function check(
   if (count === '0') return;
   throw new MillraceError(
     'rejected',
-    `model ${model.name}: ${count} rows break the rule ${rule} of column ${column}; what was built before stays as it is`,
+    `model ${model.name}: ${count} rows break the rule ${rule} of ${column}; what was built before stays as it is`,
   );
 }
 
