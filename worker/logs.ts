@@ -37,7 +37,17 @@ const names: Readonly<Record<string, string>> = {
   sdkComponent: 'component',
   queryType: 'query',
 };
-const leftOut = new Set(['taskToken', 'activityId', 'isLocal', 'namespace', 'taskQueue', 'subsystem', 'span_contexts', 'target', 'project']);
+const leftOut = new Set([
+  'taskToken',
+  'activityId',
+  'isLocal',
+  'namespace',
+  'taskQueue',
+  'subsystem',
+  'span_contexts',
+  'target',
+  'project',
+]);
 
 /** An error as its kind and sentence, without the payloads that a failure may carry; its stack where it is a bug. */
 function errorFields(error: unknown): Fields {

@@ -22,7 +22,7 @@ async function acquire(path: string, waiting: (holder: number) => void): Promise
   while (!(await tryLink(path))) {
     const holder = await readHolder(path);
     if (holder !== undefined && (await isAlive(holder))) {
-      if (!told) waiting(holder.pid);
+      if (!told && holder.pid !== process.pid) waiting(holder.pid);
       told = true;
     } else if (holder !== undefined) {
       await removeStale(path);

@@ -69,7 +69,7 @@ export async function stopPostgres(folder: string): Promise<boolean> {
 }
 
 /** The URL of a database of the local PostgreSQL, as its administrator. */
-export function postgresAddress(password: string, port: number, database = 'warehouse'): string {
+function postgresAddress(password: string, port: number, database = 'warehouse'): string {
   return `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`;
 }
 
