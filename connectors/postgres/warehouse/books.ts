@@ -29,8 +29,11 @@ COMMENT ON TABLE _millrace.version IS 'Versions of this schema; the greatest is 
 }
 
 async function booksVersion(client: pg.Client): Promise<number> {
-  const { rows: found } = await client.query<{ there: boolean }>(`SELECT to_regclass('_millrace.version') IS NOT NULL AS there`);
-  if (found[0]?.there !== true) return 0;
+  // A look into the catalogue, for `to_regclass` may answer from a cache that is older than the lock.
+  const { rows: found } = await client.query(
+    `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '_millrace' AND c.relname = 'version'`,
+  );
+  if (found.length === 0) return 0;
   const { rows } = await client.query<{ version: number }>('SELECT coalesce(max(version), 0)::int AS version FROM _millrace.version');
   const version = rows[0]?.version ?? 0;
   if (version > migrations.length) {

@@ -3,7 +3,7 @@ import type { Attempt } from '../../connector.ts';
 import { ensureBooks } from './books.ts';
 import { dropLoadTable } from './load-table.ts';
 import { openSession, type WarehouseContext } from './open.ts';
-import { isCommitted } from './prepare.ts';
+import { committedEpoch } from './prepare.ts';
 import { receiveRejections, storeRejections } from './rejections.ts';
 import { endEarlierSessions, inTransaction } from './transaction.ts';
 
@@ -29,7 +29,7 @@ export async function discard(
         [load.project, load.pipeline, load.stream, prepared.epoch, load.id],
       );
     }
-    if (await isCommitted(client, load.id)) return;
+    if ((await committedEpoch(client, load.id)) !== undefined) return;
     await dropLoadTable(client, load.id);
     const { rowCount } = await client.query(
       `INSERT INTO _millrace.failures (load_id, project, pipeline, stream, reason, rejected, workflow_id, run_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

@@ -5,7 +5,7 @@ import { nothing, type Delivered, type Delivery } from './delivery.ts';
 import { columnList, isOwnColumn, loadedAtColumn, loadIdColumn } from './names.ts';
 import { dropDefaults, extraIndexes, keyDefinition, ownColumns } from './own-columns.ts';
 import { assignments, differs, insertParts, keysMatch } from './rows.ts';
-import type { TargetTable } from './target.ts';
+import { hasUniqueIndex, type TargetTable } from './target.ts';
 
 /** Makes an empty target with the delivered columns, our own and the key. */
 export async function createTarget(delivery: Omit<Delivery, 'target'>): Promise<void> {
@@ -29,7 +29,7 @@ export async function fill(delivery: Delivery & { readonly target: TargetTable }
   const target = quoteTable(load.target);
   const { into, values } = insertParts(delivery);
   const { key } = load.definition;
-  const keyed = key.length > 0 && (await isUnique(delivery, key));
+  const keyed = key.length > 0 && !(await hasRules(delivery)) && (await hasUniqueIndex(client, delivery.target.oid, key));
   const gone = keyed ? `WHERE NOT EXISTS (SELECT FROM ${table.name} s WHERE ${keysMatch(key, 's', 't')})` : '';
   await client.query(`DELETE FROM ${target} t ${gone}`);
   const conflict = keyed ? `ON CONFLICT (${columnList(key)}) ${update(delivery)}` : '';
@@ -45,17 +45,8 @@ function update({ load, target }: Delivery & { readonly target: TargetTable }): 
   return `DO UPDATE SET ${assignments([...others, loadIdColumn, loadedAtColumn])} WHERE ${differs(others, 't', 'excluded')}`;
 }
 
-/** True when a unique index over exactly these columns can settle conflicts. */
-async function isUnique(
-  { client, target }: { readonly client: Delivery['client']; readonly target: TargetTable },
-  key: readonly string[],
-): Promise<boolean> {
-  const { rows } = await client.query(
-    `SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
-       AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM unnest(i.indkey) WITH ORDINALITY k(no, at)
-            JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.no WHERE k.at <= i.indnkeyatts)
-         = (SELECT array_agg(name ORDER BY name) FROM unnest($2::text[]) name)`,
-    [target.oid, key],
-  );
+/** Tables with rules refuse `ON CONFLICT`. */
+async function hasRules({ client, target }: Delivery & { readonly target: TargetTable }): Promise<boolean> {
+  const { rows } = await client.query('SELECT FROM pg_catalog.pg_class WHERE oid = $1::oid AND relhasrules', [target.oid]);
   return rows.length > 0;
 }

@@ -12,11 +12,11 @@ const partsOfReplace: ReadonlySet<Part> = new Set(['source', 'stream', 'target']
 
 /**
  * Refuses a load whose state hangs on something else than what is loaded now, and one whose target is gone; gives sentences
- * on what only warns. A rebuild (full refresh) accepts everything.
+ * on what only warns. Not for full refreshes, which accept everything.
  */
-export function checkFingerprint(load: Load, state: BookedState, targetExists: boolean, rebuild: boolean): readonly string[] {
+export function checkFingerprint(load: Load, state: BookedState, targetExists: boolean): readonly string[] {
   const before = state.fingerprint;
-  if (before === null || (rebuild && load.generation > state.generation)) return [];
+  if (before === null) return [];
   const differences = parts.filter((part) => show(before[part]) !== show(load.fingerprint[part]));
   const isReplace = load.definition.mode === 'replace';
   const refused = isReplace ? differences.filter((part) => partsOfReplace.has(part)) : differences;

@@ -8,7 +8,7 @@ import { holdFence } from './fence.ts';
 import { findLoadTable, type LoadTable } from './load-table.ts';
 import { columnList, place } from './names.ts';
 import { openSession, type WarehouseContext } from './open.ts';
-import { isCommitted } from './prepare.ts';
+import { committedEpoch } from './prepare.ts';
 import { endEarlierSessions } from './transaction.ts';
 
 /** Milliseconds between two reports of bytes. */
@@ -27,7 +27,7 @@ export async function loadFile(
   await using session = await openSession(context, attempt, load);
   return await session.run(async (client) => {
     await endEarlierSessions(client);
-    if (await isCommitted(client, load.id)) return { rows: file.rows, bytes: file.bytes };
+    if ((await committedEpoch(client, load.id)) !== undefined) return { rows: file.rows, bytes: file.bytes };
     await holdFence(client, load, prepared.epoch, '');
     const table = await findLoadTable(client, load.id);
     if (table === undefined) throw lost(load, file, 'its table in the warehouse is gone');

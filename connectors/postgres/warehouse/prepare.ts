@@ -9,11 +9,11 @@ import { findDependents } from './dependents.ts';
 import { takeFence, type Fence } from './fence.ts';
 import { checkFingerprint } from './fingerprint.ts';
 import { createDirectTable, createStagedTable, dropLoadTable } from './load-table.ts';
-import { loadTable, place } from './names.ts';
+import { historyColumns, loadTable, place } from './names.ts';
 import { openSession, type WarehouseContext } from './open.ts';
 import { checkOwnership } from './ownership.ts';
-import { moved, raiseGeneration, readState } from './state.ts';
-import { findTarget, type TargetTable } from './target.ts';
+import { moved, raiseGeneration, readState, type BookedState } from './state.ts';
+import { findTarget, hasUniqueIndex, type TargetTable } from './target.ts';
 import { endEarlierSessions, inTransaction } from './transaction.ts';
 
 /** Takes the fence, checks what must hold, and makes the load's table, in one transaction; again with the same load it changes nothing. */
@@ -28,23 +28,48 @@ export async function prepare(context: WarehouseContext, load: Load, attempt: At
 
 async function prepareOnce(client: pg.Client, load: Load): Promise<Prepared> {
   checkKeys(load);
+  const table = loadTable(load.id);
+  const epoch = await committedEpoch(client, load.id);
+  if (epoch !== undefined) return { epoch, table, notes: [] };
   const state = await readState(client, load);
-  const committed = await isCommitted(client, load.id);
-  if (!committed && (state.version !== load.expectedVersion || state.generation > load.generation)) throw moved(load);
+  if (state.version !== load.expectedVersion || state.generation > load.generation) throw moved(load);
   const target = await findTarget(client, load.target);
-  const isFull = load.definition.mode === 'replace' || state.version === 0 || load.generation > state.generation;
-  const fence = await takeFence(client, load, isFull);
+  const fence = await takeFence(client, load, isFull(load, state, target));
   // A commit that was under way has ended by now, perhaps with this stream's next version.
-  if (!committed && (await readState(client, load)).version !== state.version) throw moved(load);
-  const prepared = { epoch: fence.epoch, table: loadTable(load.id) };
-  if (committed) return { ...prepared, notes: [] };
+  if ((await readState(client, load)).version !== state.version) throw moved(load);
   await checkOwnership(client, load, target);
-  const warnings = checkFingerprint(load, state, target !== undefined, fence.rebuild);
+  const isRefresh = fence.previous === load.id || load.generation > state.generation;
+  const warnings = isRefresh ? [] : checkFingerprint(load, state, target !== undefined);
+  if (target !== undefined && !fence.rebuild) await checkShape(client, load, target);
   await raiseGeneration(client, load);
   await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(load.target.schema)}`);
   if (fence.previous !== null && fence.previous !== load.id) await dropLoadTable(client, fence.previous);
   const notes = await createLoadTable(client, load, fence, target);
-  return { ...prepared, notes: [...warnings, ...notes] };
+  return { epoch: fence.epoch, table, notes: [...warnings, ...notes] };
+}
+
+/** True when the load builds its target anew: always for `replace`, on a full refresh, and where there is no target yet. */
+function isFull(load: Load, state: BookedState, target: TargetTable | undefined): boolean {
+  return load.definition.mode === 'replace' || load.generation > state.generation || (state.version === 0 && target === undefined);
+}
+
+/** Refuses a target that the mode can't be delivered into: one that was adopted, or filled in another mode. */
+async function checkShape(client: pg.Client, load: Load, target: TargetTable): Promise<void> {
+  const { mode, key } = load.definition;
+  const name = `${load.target.schema}.${load.target.table}`;
+  const remedy = `or load everything again with: millrace run ${load.pipeline} --full-refresh`;
+  if (mode === 'merge' && !(await hasUniqueIndex(client, target.oid, key))) {
+    throw new MillraceError(
+      'config',
+      `${place(load)}: ${name} has no primary key or unique index on ${key.join(', ')}, which merge needs; add one, ${remedy}`,
+    );
+  }
+  if (mode === 'history' && !target.columns.some((column) => column.name === historyColumns[2])) {
+    throw new MillraceError(
+      'config',
+      `${place(load)}: ${name} doesn't have the columns of a history (${historyColumns.join(', ')}); add them, ${remedy}`,
+    );
+  }
 }
 
 /** Makes the load's table of the kind that its delivery needs; what is there already stays. */
@@ -97,8 +122,8 @@ function checkKeys(load: Load): void {
     throw new MillraceError('config', `${place(load)}: key column ${missing.join(', ')} is not among the columns delivered`);
 }
 
-/** True when the load stands in the books. */
-export async function isCommitted(client: pg.Client, loadId: string): Promise<boolean> {
-  const { rows } = await client.query('SELECT FROM _millrace.loads WHERE load_id = $1', [loadId]);
-  return rows.length > 0;
+/** The epoch under which a load was committed; undefined when it isn't in the books. */
+export async function committedEpoch(client: pg.Client, loadId: string): Promise<number | undefined> {
+  const { rows } = await client.query<{ epoch: string }>('SELECT epoch FROM _millrace.loads WHERE load_id = $1', [loadId]);
+  return rows[0] === undefined ? undefined : Number(rows[0].epoch);
 }

@@ -45,3 +45,15 @@ export async function findTarget(client: pg.Client, target: Target): Promise<Tar
     key: key.map((column) => column.name),
   };
 }
+
+/** True when a unique index over exactly these columns can settle conflicts. */
+export async function hasUniqueIndex(client: pg.Client, oid: string, key: readonly string[]): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+       AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM unnest(i.indkey) WITH ORDINALITY k(no, at)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.no WHERE k.at <= i.indnkeyatts)
+         = (SELECT array_agg(name ORDER BY name) FROM unnest($2::text[]) name)`,
+    [oid, key],
+  );
+  return rows.length > 0;
+}
