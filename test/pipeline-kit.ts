@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
 import pg from 'pg';
 import { taskQueueOf } from '../client/names.ts';
 import { runOutcome, startRun, type Runnable, type RunOutcome } from '../client/runs.ts';
@@ -87,6 +87,7 @@ const runnableOf = (definition: PipelineDefinition | ModelDefinition): Runnable 
 export async function openProject(prefix = 'test'): Promise<TestProject> {
   const project = `${prefix}-${randomBytes(5).toString('hex')}`;
   const folder = await mkdtemp(join(tmpdir(), 'millrace-project-'));
+  if (Runtime._instance === undefined) Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   const address = await temporalAddress();
   const [native, connection] = await Promise.all([NativeConnection.connect({ address }), Connection.connect({ address })]);
   const client = new Client({ connection });
