@@ -13,7 +13,7 @@ import { toStreams } from './stream-definitions.ts';
 const maxDefinitionBytes = 256 * 1024;
 
 /** A definition as it travels to workflows, with its hash and what starts it by itself. */
-export interface Defined<Definition> {
+interface Defined<Definition> {
   readonly definition: Definition;
   /** Of the definition and schedule: another one means that what is applied is not what the file says. */
   readonly hash: string;
