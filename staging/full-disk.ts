@@ -10,7 +10,7 @@ export async function explainFullDisk(error: unknown, root: string): Promise<unk
 }
 
 /** What a person reads when the staging folder has no room. */
-export async function fullDiskMessage(root: string): Promise<string> {
+async function fullDiskMessage(root: string): Promise<string> {
   const free = await statfs(root).then(
     (disk) => `${formatBytes(disk.bavail * disk.bsize)} free`,
     () => 'bytes free unknown',

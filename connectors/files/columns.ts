@@ -5,7 +5,7 @@ const wholeNumbers: readonly string[] = ['smallint', 'integer', 'bigint'];
 const floats: readonly string[] = ['real', 'double'];
 
 /** The narrowest of our types that holds the values of both. */
-export function widen(a: ColumnType, b: ColumnType): ColumnType {
+function widen(a: ColumnType, b: ColumnType): ColumnType {
   if (a === b) return a;
   const both = (test: (type: ColumnType) => boolean) => test(a) && test(b);
   if (!both((type) => !isNested(type))) return 'jsonb';

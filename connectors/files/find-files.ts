@@ -14,7 +14,7 @@ export interface FoundFile {
 }
 
 /** True when the pattern stands for any number of files. */
-export function hasWildcard(pattern: string): boolean {
+function hasWildcard(pattern: string): boolean {
   return /[*?]/.test(pattern);
 }
 
@@ -44,6 +44,12 @@ export async function locate(folder: string, path: string): Promise<string> {
     'config',
     `${path} in ${folder} is a link that leads out of the folder. Copy the file into it, or make a connection for the other folder.`,
   );
+}
+
+/** The error with the file's name before its message, when it is one for people. */
+export function nameFile(error: unknown, folder: string, path: string): unknown {
+  if (!(error instanceof MillraceError) || error.message.startsWith(path)) return error;
+  return new MillraceError(error.code, `${path} in ${folder}: ${error.message}`, { cause: error });
 }
 
 async function expandGlob(folder: string, pattern: string): Promise<readonly string[]> {

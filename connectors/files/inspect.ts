@@ -5,8 +5,9 @@ import { MillraceError } from '../../schema/errors.ts';
 import { refuseSameNames } from './columns.ts';
 import { inspectCsv, type Inspected, sampleBytes } from './csv.ts';
 import { findEncoding } from './encoding.ts';
-import { type FoundFile, locate } from './find-files.ts';
+import { type FoundFile, locate, nameFile } from './find-files.ts';
 import type { FilesReadOptions } from './settings.ts';
+import type { Attempt } from '../connector.ts';
 import { hasUtf8Mark, type Packing, readChunks, toUtf8, unpack } from './text-bytes.ts';
 import { describeJson, describeParquet } from './typed-columns.ts';
 
@@ -23,19 +24,18 @@ export async function inspectFile(
   file: FoundFile,
   options: FilesReadOptions,
   sample: boolean,
-  signal: AbortSignal,
+  attempt: Attempt,
 ): Promise<InspectedFile> {
   try {
     const path = await locate(folder, file.path);
-    if (formatOf(file.path, options) === 'parquet') return { ...(await inspectParquet(path, file, signal)), file };
+    if (formatOf(file.path, options) === 'parquet') return { ...(await inspectParquet(path, file, attempt)), file };
     await using handle = await open(path, 'r');
-    const text = await openText(handle, file, options, signal);
-    const inspected = text.json === undefined ? inspectCsv(text.sample, file, options) : await inspectJson(text, path, sample, signal);
+    const text = await openText(handle, file, options, attempt);
+    const inspected = text.json === undefined ? inspectCsv(text.sample, file, options) : await inspectJson(text, path, sample, attempt);
     const notes = [...text.notes, ...inspected.notes].map((note) => `${file.path}: ${note}`);
     return { ...inspected, file, gzip: text.gzip, encoding: text.encoding, notes };
   } catch (error) {
-    if (!(error instanceof MillraceError)) throw error;
-    throw new MillraceError(error.code, `${file.path} in ${folder}: ${error.message}`, { cause: error });
+    throw nameFile(error, folder, file.path);
   }
 }
 
@@ -57,19 +57,19 @@ function formatOf(path: string, options: FilesReadOptions): NonNullable<FilesRea
   throw new MillraceError('config', 'its name does not tell its format. Set read.format of the stream to csv, ndjson, json or parquet.');
 }
 
-async function inspectParquet(path: string, file: FoundFile, signal: AbortSignal): Promise<Packing & Inspected> {
+async function inspectParquet(path: string, file: FoundFile, attempt: Attempt): Promise<Packing & Inspected> {
   const packing: Packing = { gzip: false, encoding: 'utf-8' };
   if (file.size === 0) return { ...packing, dialect: { type: 'parquet', columns: [] }, columns: [], rows: 0, notes: [] };
-  const { columns, rows } = await describeParquet(path, signal);
+  const { columns, rows } = await describeParquet(path, attempt);
   refuseSameNames(columns);
   return { ...packing, dialect: { type: 'parquet', columns }, columns, rows, notes: [] };
 }
 
-async function openText(handle: FileHandle, file: FoundFile, options: FilesReadOptions, signal: AbortSignal): Promise<OpenText> {
+async function openText(handle: FileHandle, file: FoundFile, options: FilesReadOptions, attempt: Attempt): Promise<OpenText> {
   const gzip = file.path.toLowerCase().endsWith('.gz');
-  const raw = await firstBytes(unpack(readChunks(handle, signal), gzip), sampleBytes);
+  const raw = await firstBytes(unpack(readChunks(handle, attempt), gzip), sampleBytes);
   const { encoding, note } = findEncoding(raw, options.encoding);
-  const sample = await firstBytes(toUtf8(unpack(readChunks(handle, signal), gzip), encoding), sampleBytes);
+  const sample = await firstBytes(toUtf8(unpack(readChunks(handle, attempt), gzip), encoding), sampleBytes);
   const format = formatOf(file.path, options);
   const json = format === 'csv' ? undefined : format === 'json' ? jsonLayout(sample) : 'ndjson';
   return { handle, gzip, encoding, sample, marked: hasUtf8Mark(raw), json, notes: note === undefined ? [] : [note] };
@@ -87,13 +87,13 @@ function jsonLayout(sample: Buffer): 'ndjson' | 'json' {
   }
 }
 
-async function inspectJson(text: OpenText, path: string, sample: boolean, signal: AbortSignal): Promise<Inspected> {
+async function inspectJson(text: OpenText, path: string, sample: boolean, attempt: Attempt): Promise<Inspected> {
   const type = text.json ?? 'json';
   const rows = sample ? sampleRows : undefined;
   const plain = !text.gzip && text.encoding === 'utf-8' && !text.marked;
   const found = plain
-    ? await describeJson(path, type, rows, signal)
-    : await withPlainCopy(text, signal, (copy) => describeJson(copy, type, rows, signal));
+    ? await describeJson(path, type, rows, attempt)
+    : await withPlainCopy(text, attempt, (copy) => describeJson(copy, type, rows, attempt));
   if (found.columns.length === 0 && text.sample.length > 0 && !/^\s*(\[\s*\]\s*)?$/.test(text.sample.toString('utf8'))) {
     throw new MillraceError('config', 'holds no JSON objects. Each row must be an object with column names as keys.');
   }
@@ -102,19 +102,19 @@ async function inspectJson(text: OpenText, path: string, sample: boolean, signal
 }
 
 /** DuckDB reads neither byte order marks nor UTF-16. */
-async function withPlainCopy<T>(text: OpenText, signal: AbortSignal, use: (path: string) => Promise<T>): Promise<T> {
+async function withPlainCopy<T>(text: OpenText, attempt: Attempt, use: (path: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-'));
   try {
     const copy = join(folder, 'plain.json');
-    await writeFile(copy, utf8Of(text, signal));
+    await writeFile(copy, utf8Of(text, attempt));
     return await use(copy);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function utf8Of({ handle, gzip, encoding }: OpenText, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  return toUtf8(unpack(readChunks(handle, signal), gzip), encoding);
+function utf8Of({ handle, gzip, encoding }: OpenText, attempt: Attempt): AsyncIterable<Uint8Array> {
+  return toUtf8(unpack(readChunks(handle, attempt), gzip), encoding);
 }
 
 async function firstBytes(chunks: AsyncIterable<Uint8Array>, count: number): Promise<Buffer> {

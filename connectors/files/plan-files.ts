@@ -27,7 +27,7 @@ export const rangeSchema = z.strictObject({
 export type FilesRange = z.infer<typeof rangeSchema>;
 
 /** Checks the options of a stream. Throws `config` naming the option. */
-export function parseOptions(read: unknown, stream: string): FilesReadOptions {
+function parseOptions(read: unknown, stream: string): FilesReadOptions {
   const parsed = filesReadOptions.safeParse(read);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => `${['read', ...issue.path].join('.')}: ${issue.message}`);
@@ -45,8 +45,7 @@ export async function inspectAll(
   const inspected: InspectedFile[] = [];
   for (let at = 0; at < files.length; at += filesAtOnce) {
     const several = files.slice(at, at + filesAtOnce);
-    inspected.push(...(await Promise.all(several.map((file) => inspectFile(folder, file, options, sample, attempt.signal)))));
-    attempt.beat();
+    inspected.push(...(await Promise.all(several.map((file) => inspectFile(folder, file, options, sample, attempt)))));
   }
   return inspected;
 }

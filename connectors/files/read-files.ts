@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Attempt, Page, ReadPages, ReadRequest } from '../connector.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { FileDialect } from '../../schema/load.ts';
-import { type FoundFile, locate } from './find-files.ts';
+import { type FoundFile, locate, nameFile } from './find-files.ts';
 import { type FilesRange, rangeSchema } from './plan-files.ts';
 import { afterHeader } from './records.ts';
 import { readChunks, toUtf8, unpack } from './text-bytes.ts';
@@ -17,17 +17,30 @@ export async function readFiles(folder: string, { partition, stream }: ReadReque
 
 async function* readAll(folder: string, { files }: FilesRange, dialect: FileDialect, attempt: Attempt): AsyncGenerator<Page> {
   for (const [index, planned] of files.entries()) {
-    await using handle = await openPlanned(folder, planned.file);
     let last: Uint8Array | undefined;
-    for await (const bytes of bodyOf(handle, planned, dialect, index > 0, attempt.signal)) {
+    for await (const bytes of readOne(folder, planned, dialect, index > 0, attempt)) {
       if (bytes.byteLength === 0) continue;
       last = bytes;
       yield { bytes, rows: -1 };
     }
-    await refuseChanged(handle, folder, planned.file);
     const newline = index < files.length - 1 && last !== undefined ? missingNewline(last, dialect) : undefined;
     if (newline !== undefined) yield { bytes: newline, rows: -1 };
-    attempt.beat();
+  }
+}
+
+async function* readOne(
+  folder: string,
+  planned: FilesRange['files'][number],
+  dialect: FileDialect,
+  follows: boolean,
+  attempt: Attempt,
+): AsyncGenerator<Uint8Array> {
+  try {
+    await using handle = await openPlanned(folder, planned.file);
+    yield* bodyOf(handle, planned, dialect, follows, attempt);
+    await refuseChanged(handle, folder, planned.file);
+  } catch (error) {
+    throw nameFile(error, folder, planned.file.path);
   }
 }
 
@@ -36,9 +49,9 @@ function bodyOf(
   { gzip, encoding }: FilesRange['files'][number],
   dialect: FileDialect,
   follows: boolean,
-  signal: AbortSignal,
+  attempt: Attempt,
 ): AsyncIterable<Uint8Array> {
-  const raw = readChunks(handle, signal);
+  const raw = readChunks(handle, attempt);
   if (dialect.type === 'parquet') return raw;
   const text = toUtf8(unpack(raw, gzip), encoding);
   return follows && dialect.type === 'csv' && dialect.header ? afterHeader(text, dialect) : text;

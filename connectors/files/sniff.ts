@@ -56,7 +56,7 @@ interface Records {
 }
 
 /** The first records of a text; quotes open a value only at its start. */
-export function splitRecords(text: string, delimiter: string, quote: string, escape: string): Records {
+function splitRecords(text: string, delimiter: string, quote: string, escape: string): Records {
   const rows: string[][] = [];
   const newlines = { '\n': 0, '\r\n': 0, '\r': 0 };
   let row: string[] = [];

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import type { Attempt } from '../connector.ts';
 import { MillraceError } from '../../schema/errors.ts';
 
 const chunkBytes = 256 * 1024;
@@ -14,13 +15,14 @@ export interface Packing {
   readonly encoding: Encoding;
 }
 
-/** The bytes of a file from its start to its end as it is now. */
-export async function* readChunks(file: FileHandle, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+/** The bytes of a file from its start to its end as it is now; each chunk asked for is progress. */
+export async function* readChunks(file: FileHandle, attempt: Attempt): AsyncGenerator<Uint8Array> {
   let position = 0;
   for (;;) {
-    signal.throwIfAborted();
+    attempt.signal.throwIfAborted();
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(chunkBytes), 0, chunkBytes, position);
     if (bytesRead === 0) return;
+    attempt.beat();
     position += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }

@@ -1,7 +1,17 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
+import type { Attempt } from '../connector.ts';
 import type { Column, ColumnType } from '../../schema/column.ts';
 import { MillraceError } from '../../schema/errors.ts';
+
+const beatMilliseconds = 1000;
+const settings = {
+  threads: '2',
+  memory_limit: '256MB',
+  temp_directory: '',
+  autoinstall_known_extensions: 'false',
+  autoload_known_extensions: 'false',
+};
 
 /** What a file that names its own columns holds. */
 export interface TypedFile {
@@ -41,8 +51,8 @@ const simpleTypes: Readonly<Record<string, ColumnType>> = {
 };
 
 /** Columns of a Parquet file in our types; nested ones are `jsonb`. Throws `config` when it isn't Parquet. */
-export function describeParquet(path: string, signal: AbortSignal): Promise<TypedFile> {
-  return withDuckDB(signal, async (connection) => {
+export function describeParquet(path: string, attempt: Attempt): Promise<TypedFile> {
+  return withDuckDB(attempt, async (connection) => {
     const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM read_parquet(${literal(path)})`);
     const columns = describedSchema.parse(described.getRowsJson()).map(([name, type]) => ({ name, type: parquetType(type) }));
     const counted = await connection.runAndReadAll(`SELECT sum(num_rows)::VARCHAR FROM parquet_file_metadata(${literal(path)})`);
@@ -65,13 +75,8 @@ const structureSchema = z.record(z.string(), z.unknown());
  * The union of the keys of the file's objects with the types of their values: numbers are `numeric`, nested values `jsonb`, mixed ones `text`
  * or, where some are nested, `jsonb`. With `sampleRows` only the first ones are looked at. Throws `config` when the file isn't JSON.
  */
-export function describeJson(
-  path: string,
-  type: 'ndjson' | 'json',
-  sampleRows: number | undefined,
-  signal: AbortSignal,
-): Promise<TypedFile> {
-  return withDuckDB(signal, async (connection) => {
+export function describeJson(path: string, type: 'ndjson' | 'json', sampleRows: number | undefined, attempt: Attempt): Promise<TypedFile> {
+  return withDuckDB(attempt, async (connection) => {
     const format = type === 'ndjson' ? `format = 'newline_delimited', ignore_errors = true` : `format = 'auto'`;
     const limit = sampleRows === undefined ? '' : ` LIMIT ${sampleRows}`;
     const values = `SELECT json FROM read_json_objects(${literal(path)}, ${format})${limit}`;
@@ -105,18 +110,22 @@ function pointer(key: string): string {
   return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
-async function withDuckDB<T>(signal: AbortSignal, ask: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+async function withDuckDB<T>(attempt: Attempt, ask: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  const { signal } = attempt;
   signal.throwIfAborted();
-  const instance = await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: '256MB' });
+  const instance = await DuckDBInstance.create(':memory:', settings);
   const connection = await instance.connect();
   const interrupt = () => connection.interrupt();
+  const pulse = setInterval(() => connection.progress.percentage >= 0 && attempt.beat(), beatMilliseconds);
   signal.addEventListener('abort', interrupt);
   try {
+    await connection.run('SET enable_progress_bar = true; SET enable_progress_bar_print = false');
     return await ask(connection);
   } catch (cause) {
     signal.throwIfAborted();
     throw new MillraceError('config', `can not be read: ${place(cause)}`, { cause });
   } finally {
+    clearInterval(pulse);
     signal.removeEventListener('abort', interrupt);
     connection.closeSync();
     instance.closeSync();
