@@ -18,11 +18,12 @@ import { startRun, type RunOutcome } from '../../client/runs.ts';
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const output = outputOf({});
 
-async function query(url: string, sql: string): Promise<readonly Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
+/** Rows with every value as text. */
+async function query(url: string, sql: string): Promise<readonly Record<string, string | null>[]> {
+  const client = new pg.Client({ connectionString: url, types: { getTypeParser: () => (value: string) => value } });
   await client.connect();
   try {
-    return (await client.query<Record<string, unknown>>(sql)).rows;
+    return (await client.query<Record<string, string | null>>(sql)).rows;
   } finally {
     await client.end();
   }
@@ -66,7 +67,7 @@ async function show(title: string, url: string, sql: string): Promise<void> {
   const columns = Object.keys(rows[0] ?? {}).map((name) => ({ title: name }));
   for (const line of table(
     columns,
-    rows.map((row) => Object.values(row).map((value) => String(value ?? ''))),
+    rows.map((row) => Object.values(row).map((value) => value ?? '')),
   ))
     output.line(line);
 }
