@@ -47,6 +47,8 @@ export class Chain {
   needsLines = false;
   readonly where: Where;
   readonly onFailure: OnFailure;
+  /** True while rows can be found again in their file by line. */
+  located = true;
   /** For messages: `step 3 (cast)`. */
   step = '';
   readonly engine: Engine;
@@ -72,6 +74,7 @@ export class Chain {
   follow(source: { readonly sql: string; readonly fields: readonly Field[] }): Chain {
     const chain = new Chain(this.engine, this.where, this.onFailure, source, this.#ids);
     chain.step = this.step;
+    chain.located = false;
     return chain;
   }
 
@@ -153,8 +156,18 @@ export class Chain {
       const [row] = await this.engine.rows(`DESCRIBE SELECT (${sql}\n) AS x FROM (${this.named()})`);
       return String(row?.['column_type']);
     } catch (error) {
-      if (error instanceof MillraceError) throw error;
       throw this.error(`${place}${firstLine(error)}`, error);
+    }
+  }
+
+  /** Whether an expression over the named columns can be bound. */
+  async binds(sql: string): Promise<boolean> {
+    try {
+      await this.engine.rows(`DESCRIBE SELECT ${sql} FROM (${this.named()})`);
+      return true;
+    } catch (error) {
+      if (error instanceof Error) return false;
+      throw error;
     }
   }
 

@@ -36,7 +36,18 @@ function translate(error: unknown, signal: AbortSignal): unknown {
       cause: error,
     });
   }
-  return error;
+  if (/^(Conversion|Out of Range|Invalid Input) Error/.test(message)) return failedForValue(message);
+  if (/^(Binder|Parser|Catalog|Permission|Not implemented) Error/.test(message)) return error;
+  return new Error(message.split('\n')[0]);
+}
+
+/** DuckDB's own message would hold the value. */
+function failedForValue(message: string): MillraceError {
+  const [kind] = message.split(':');
+  return new MillraceError(
+    'rejected',
+    `a SQL expression of a step fails for a value (${kind}): make it pass every value, with TRY_CAST for instance`,
+  );
 }
 
 /** DuckDB for one transform: in memory, spilling to a folder of its own, without access to anything but the files named. */

@@ -50,7 +50,7 @@ export interface OpenInputs {
 const smallestLine = 1 << 21;
 
 /** The dialect of the one CSV. */
-function ownDialect(columns: readonly Column[]): CsvDialect {
+export function ownDialect(columns: readonly Column[]): CsvDialect {
   return {
     type: 'csv',
     delimiter: ',',
@@ -80,7 +80,7 @@ export function fieldId(index: number): string {
 }
 
 /** Reads a checked CSV by its dialect alone; nothing is guessed. In parallel only where no value holds a line end: DuckDB may take one for a row's end. */
-function readCsv(file: CheckedCsv, dialect: CsvDialect): string {
+export function readCsv(file: CheckedCsv, dialect: CsvDialect): string {
   const names = dialect.columns.map((_, index) => `f${index}: 'VARCHAR'`).join(', ');
   const longest = Math.max(smallestLine, file.longest + 1024);
   const options = [

@@ -81,7 +81,7 @@ export async function gatherRejected(
   );
   return await chain.engine.run(
     `INSERT INTO ${table}
-     SELECT l.partition, l.label, r.line + l.shift, r.key, f.name, f.rule, f.reason, r.row, f.fails, r.file, r.line
+     SELECT l.partition, ${chain.located ? 'l.label, r.line + l.shift' : 'NULL, NULL'}, r.key, f.name, f.rule, f.reason, r.row, f.fails, r.file, r.line
      FROM (SELECT ${fileId} AS file, ${lineId} AS line, ${chain.outcome} AS outcome, ${key} AS key, ${row} AS row FROM (${chain.those('> 0', true)})) AS r
      JOIN (VALUES ${rules.join(', ')}) AS f(code, name, rule, reason, fails) ON f.code = r.outcome
      ASOF JOIN ${options.lines} AS l ON l.file = r.file AND l.line <= r.line`,
@@ -95,9 +95,10 @@ export async function refuseFailed(chain: Chain): Promise<void> {
   );
   if (row === undefined) return;
   const { pipeline, stream } = chain.where;
+  const place = row['file'] === null ? 'a row of a sql step' : `${String(row['file'])}, line ${String(row['position'])}`;
   throw new MillraceError(
     'rejected',
-    `pipeline ${pipeline}, stream ${stream}: ${String(row['file'])}, line ${String(row['position'])}, column ${String(row['column'])}: ` +
+    `pipeline ${pipeline}, stream ${stream}: ${place}, column ${String(row['column'])}: ` +
       `${String(row['reason'])} (rule ${String(row['rule'])}, on_failure: fail); correct the source, or set on_failure: reject`,
   );
 }

@@ -66,23 +66,35 @@ function castFields(chain: Chain, targets: Readonly<Record<string, CastTarget>>)
   chain.set(fields);
 }
 
-/** Adds the value of an expression over the named columns, then forgets the names. */
-async function addExpression(chain: Chain, id: string, sql: string): Promise<void> {
-  const inner = chain.named();
-  const names = [...chain.fields.map((field) => field.name), '_file', '_line'];
-  const present = names.filter((name, index) => names.findIndex((other) => other.toLowerCase() === name.toLowerCase()) === index);
-  const ambiguous = names.length - 2 > new Set(chain.fields.map((field) => field.name.toLowerCase())).size;
-  if (ambiguous) throw chain.error('columns differ only in case, which SQL expressions can not tell apart: rename one first');
+/**
+ * Adds the value of an expression over the named columns, then forgets the names. A row for which it can't be computed fails; where
+ * DuckDB can't try it row by row (subqueries, `random()`), the whole step does.
+ */
+async function addExpression(chain: Chain, sql: string, rule: string, column: string): Promise<string> {
+  const names = chain.fields.map((field) => field.name.toLowerCase());
+  if (new Set(names).size < names.length) {
+    throw chain.error('columns differ only in case, which SQL expressions can not tell apart: rename one first');
+  }
+  const own = ['_file', '_line'].filter((name) => !names.includes(name));
   if (/_line/i.test(sql)) chain.needsLines = true;
-  chain.sql = `SELECT * EXCLUDE (${present.map(identifier).join(', ')}), ${sql} AS ${id} FROM (${inner})`;
+  const packed = `struct_pack(v := ${sql})`;
+  const tried = await chain.binds(`TRY(${packed})`);
+  const id = chain.newId();
+  const forgotten = [...chain.fields.map((field) => field.name), ...own].map(identifier).join(', ');
+  chain.sql = `SELECT * EXCLUDE (${forgotten}), ${tried ? `TRY(${packed})` : packed} AS ${id} FROM (${chain.named()})`;
+  const value = chain.newId();
+  chain.layer([{ id: value, sql: `${id}.v` }]);
+  const onFailure = chain.onFailure === 'fail' ? 'fail' : 'reject';
+  if (tried)
+    chain.decide([{ condition: `${id} IS NULL`, outcome: chain.failure(column, rule, 'the expression fails for the row', onFailure) }]);
+  return value;
 }
 
 async function filter(chain: Chain, { filter: written }: StepOf<'filter'>): Promise<void> {
   chain.filters = true;
   if (typeof written === 'string') {
     await chain.typeOf(`(${written}\n)::BOOLEAN`, undefined);
-    const id = chain.newId();
-    await addExpression(chain, id, `((${written}\n)::BOOLEAN IS TRUE)`);
+    const id = await addExpression(chain, `((${written}\n)::BOOLEAN IS TRUE)`, 'filter', '');
     chain.decide([{ condition: `NOT ${id}`, outcome: outcomes.filtered }]);
     return;
   }
@@ -97,8 +109,7 @@ async function derive(chain: Chain, { derive: written }: StepOf<'derive'>): Prom
   for (const [name, target] of Object.entries(written)) {
     const { sql, type } = typeof target === 'string' ? { sql: target, type: undefined } : target;
     const duck = await chain.typeOf(sql, name);
-    const id = chain.newId();
-    await addExpression(chain, id, settle(`(${sql}\n)`, duck));
+    const id = await addExpression(chain, settle(`(${sql}\n)`, duck), 'derive', name);
     fields.push({ name, type: columnType(duck), id, typed: columnType(duck) !== 'text' && columnType(duck) !== 'bytea' });
     if (type !== undefined && canonicalType(type) !== columnType(duck)) casts[name] = type;
   }
@@ -150,9 +161,7 @@ async function expectUnique(chain: Chain, field: Field, code: number): Promise<v
 
 async function expectSql(chain: Chain, name: string, sql: string): Promise<string> {
   await chain.typeOf(`(${sql}\n)::BOOLEAN`, name);
-  const id = chain.newId();
-  await addExpression(chain, id, `((${sql}\n)::BOOLEAN IS FALSE)`);
-  return id;
+  return await addExpression(chain, `((${sql}\n)::BOOLEAN IS FALSE)`, 'sql', name);
 }
 
 function blank(chain: Chain, field: Field, broken: readonly string[]): void {
