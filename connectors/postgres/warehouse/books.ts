@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { MillraceError } from '../../../schema/errors.ts';
+import { quoteIdentifier } from '../sql.ts';
 import { migrations } from './migrations.ts';
 
 /** Serializes migrations of one database: two workers that start together migrate once. */
@@ -21,7 +22,7 @@ export async function ensureBooks(client: pg.Client): Promise<void> {
 }
 
 async function makeBooks(client: pg.Client): Promise<void> {
-  await client.query('CREATE SCHEMA IF NOT EXISTS _millrace');
+  await ensureSchema(client, '_millrace');
   await client.query(`REVOKE ALL ON SCHEMA _millrace FROM PUBLIC;
 COMMENT ON SCHEMA _millrace IS 'Books of Millrace: what each load delivered, where each stream stands, which rows were refused.';
 CREATE TABLE _millrace.version (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
@@ -43,4 +44,10 @@ async function booksVersion(client: pg.Client): Promise<number> {
     );
   }
   return version;
+}
+
+/** Makes a schema where it is missing; one that is there needs no right to make it. */
+export async function ensureSchema(client: pg.Client, schema: string): Promise<void> {
+  const { rows } = await client.query('SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1', [schema]);
+  if (rows.length === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
 }

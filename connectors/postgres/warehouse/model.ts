@@ -5,7 +5,7 @@ import { MillraceError } from '../../../schema/errors.ts';
 import type { Target } from '../../../schema/stream.ts';
 import type { Attempt, Built } from '../../connector.ts';
 import { quoteIdentifier, quoteTable } from '../sql.ts';
-import { ensureBooks } from './books.ts';
+import { ensureBooks, ensureSchema } from './books.ts';
 import { checkRules } from './model-rules.ts';
 import { buildTable, buildView } from './model-target.ts';
 import { openSession, type WarehouseContext } from './open.ts';
@@ -51,7 +51,7 @@ async function build(client: pg.Client, model: ModelDefinition): Promise<Built> 
   const into = model.into;
   await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`millrace model ${into.schema}.${into.table}`]);
   await checkModelOwnership(client, model, into);
-  await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(into.schema)}`);
+  await ensureSchema(client, into.schema);
   const digest = createHash('sha256').update(`${into.schema}.${into.table}`).digest('hex').slice(0, 24);
   await usualPath(client, into.schema);
   const target = { client, model, into, sql, scratch: `m_${digest}` };

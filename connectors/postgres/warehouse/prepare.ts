@@ -2,8 +2,7 @@ import type pg from 'pg';
 import { MillraceError } from '../../../schema/errors.ts';
 import type { Load, Prepared } from '../../../schema/load.ts';
 import type { Attempt } from '../../connector.ts';
-import { quoteIdentifier } from '../sql.ts';
-import { ensureBooks } from './books.ts';
+import { ensureBooks, ensureSchema } from './books.ts';
 import { planContract, refuseLossy, type ContractPlan } from './contract.ts';
 import { findDependents } from './dependents.ts';
 import { takeFence, type Fence } from './fence.ts';
@@ -38,14 +37,29 @@ async function prepareOnce(client: pg.Client, load: Load): Promise<Prepared> {
   // A commit that was under way has ended by now, perhaps with this stream's next version.
   if ((await readState(client, load)).version !== state.version) throw moved(load);
   await checkOwnership(client, load, target);
-  const isRefresh = fence.previous === load.id || load.generation > state.generation;
-  const warnings = isRefresh ? [] : checkFingerprint(load, state, target !== undefined);
+  const warnings = mayDiffer(load, state, fence) ? [] : checkFingerprint(load, state, target !== undefined);
   if (target !== undefined && !fence.rebuild) await checkShape(client, load, target);
   await raiseGeneration(client, load);
-  await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(load.target.schema)}`);
-  if (fence.previous !== null && fence.previous !== load.id) await dropLoadTable(client, fence.previous);
+  await ensureSchema(client, load.target.schema);
+  await dropPrevious(client, load, fence);
   const notes = await createLoadTable(client, load, fence, target);
   return { epoch: fence.epoch, table, notes: [...warnings, ...notes] };
+}
+
+/** True for full refreshes, which accept any fingerprint, and where the load was prepared before. */
+function mayDiffer(load: Load, state: BookedState, fence: Fence): boolean {
+  return fence.previous === load.id || load.generation > state.generation;
+}
+
+/** Drops the table of the load that this one shuts out, with the sessions that may still fill it. */
+async function dropPrevious(client: pg.Client, load: Load, { previous }: Fence): Promise<void> {
+  if (previous === null || previous === load.id) return;
+  await client.query(
+    `SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity
+     WHERE starts_with(application_name, $1) AND datname = current_database() AND usename = current_user`,
+    [`millrace:${previous}:`],
+  );
+  await dropLoadTable(client, previous);
 }
 
 /** True when the load builds its target anew: always for `replace`, on a full refresh, and where there is no target yet. */
