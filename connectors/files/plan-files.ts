@@ -60,7 +60,7 @@ export async function planFiles(folder: string, request: PlanRequest, attempt: A
     );
   }
   const cursor = parseCursor(request.cursor);
-  const found = await findFiles(folder, stream.name);
+  const found = await findWanted(folder, stream.name, definition.except);
   const chosen = chooseFiles(found, cursor, definition);
   const inspected = await inspectAll(folder, chosen.files, parseOptions(definition.read, stream.name), false, attempt);
   const columns = uniteColumns([cursor.columns, ...inspected.map((file) => file.columns)]);
@@ -77,6 +77,12 @@ export async function planFiles(folder: string, request: PlanRequest, attempt: A
     identity: `files:${folder}`,
     estimatedRows: inspected.reduce((sum, file) => sum + (waiting.has(file.file.path) ? 0 : file.rows), 0),
   };
+}
+
+async function findWanted(folder: string, pattern: string, except: readonly string[]): Promise<readonly FoundFile[]> {
+  const left = await Promise.all(except.map((other) => findFiles(folder, other)));
+  const paths = new Set(left.flat().map((file) => file.path));
+  return (await findFiles(folder, pattern)).filter((file) => !paths.has(file.path));
 }
 
 function hasColumns(file: InspectedFile): boolean {

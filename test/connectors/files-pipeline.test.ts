@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
 import type { StreamDefinition } from '../../schema/definition.ts';
 import { openProject, sql, type TestProject } from '../pipeline-kit.ts';
 import { createDatabase, dropDatabase } from '../servers.ts';
@@ -75,6 +77,33 @@ describe('files in a warehouse', () => {
     assert.ok(outcome.ok, JSON.stringify(outcome));
     assert.deepEqual(await sql(warehouse, 'SELECT count(DISTINCT id), count(*) AS rows FROM joined.loaded'), [
       { count: '300', rows: '300' },
+    ]);
+  });
+
+  it('are JSON and Parquet too, exact', async () => {
+    await folder.put('a.ndjson', '{"id":1,"n":12345678901234567890.123456789,"o":{"a":[1]},"t":"x"}\n{broken\n{"id":2,"b":true}\n');
+    await folder.put('b.json', '[{"id":3,"t":""},\n {"id":4,"t":null}]');
+    const outcome = await load('*.*json', 'json', {});
+    assert.ok(outcome.ok, JSON.stringify(outcome));
+    assert.deepEqual(await rows('json', 'id, n, o, t, b'), [
+      { id: '1', n: '12345678901234567890.123456789', o: '{"a": [1]}', t: 'x', b: null },
+      { id: '2', n: null, o: null, t: null, b: 't' },
+      { id: '3', n: null, o: null, t: '', b: null },
+      { id: '4', n: null, o: null, t: null, b: null },
+    ]);
+    assert.equal(outcome.report?.streams[0]?.rejected, 1);
+
+    const instance = await DuckDBInstance.create(':memory:');
+    const connection = await instance.connect();
+    await connection.run(
+      `COPY (SELECT 1::BIGINT AS id, 1.5::DECIMAL(38,18) AS d, TIMESTAMP '2024-01-01 00:00:00.000001' AS at, '\\xAA'::BLOB AS x, [1, NULL] AS l) TO '${join(folder.path, 'c.parquet')}' (FORMAT parquet)`,
+    );
+    connection.closeSync();
+    instance.closeSync();
+    const parquet = await load('c.parquet', 'parquet', {});
+    assert.ok(parquet.ok, JSON.stringify(parquet));
+    assert.deepEqual(await rows('parquet', 'id, d, at, x, l'), [
+      { id: '1', d: '1.500000000000000000', at: '2024-01-01 00:00:00.000001', x: '\\xaa', l: '{1,NULL}' },
     ]);
   });
 });

@@ -30,6 +30,11 @@ describe('files source: which files', () => {
     assert.deepEqual(labels(await folder.plan('x (*) [2].csv')), ['x (1) [2].csv']);
   });
 
+  it('are not those of `except`', async () => {
+    for (const name of ['a-1.csv', 'a-2.csv', 'a-old-1.csv']) await folder.put(name, 'id\n1\n');
+    assert.deepEqual(labels(await folder.plan('a-*.csv', { except: ['a-old-*.csv', 'a-2.csv'] })), ['a-1.csv']);
+  });
+
   it('stay inside the folder: no .., no absolute path, no link that leads out', async () => {
     await folder.put('in/a.csv', 'id\n1\n');
     await folder.put('secret.csv', 'id\n1\n');
