@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { MillraceError } from '../schema/errors.ts';
 import type { StagedFile, StagedFormat } from '../schema/load.ts';
 import { readChecked, type Sum, writeChecked } from './checked-bytes.ts';
-import { explainFullDisk } from './full-disk.ts';
+import { explainDiskFault } from './disk-faults.ts';
 import { isStagedName } from './name.ts';
 import type { Staging } from './staging.ts';
 import { identifyStore, type Store } from './store-id.ts';
@@ -18,8 +18,7 @@ const scratchFolder = '.scratch';
  */
 export async function openFolderStaging(root: string): Promise<Staging> {
   const folder = resolve(root);
-  await mkdir(join(folder, scratchFolder), { recursive: true, mode: 0o700 });
-  const store = await identifyStore(folder);
+  const store = await openStore(folder);
   return {
     id: store.id,
     write: async (name, format, bytes, rows, signal) => {
@@ -44,6 +43,15 @@ export async function openFolderStaging(root: string): Promise<Staging> {
     remove: (name) => rm(pathOf(folder, name), { recursive: true, force: true, maxRetries: 3 }),
     sweep: (age) => sweepScratch(join(folder, scratchFolder), age),
   };
+}
+
+async function openStore(folder: string): Promise<Store> {
+  try {
+    await mkdir(join(folder, scratchFolder), { recursive: true, mode: 0o700 });
+    return await identifyStore(folder);
+  } catch (error) {
+    throw await explainDiskFault(error, folder);
+  }
 }
 
 function scratchPath(folder: string): string {
@@ -82,7 +90,7 @@ async function publish(
     return sum;
   } catch (error) {
     await rm(path, { force: true });
-    throw await explainFullDisk(error, folder);
+    throw await explainDiskFault(error, folder);
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock } from 'node:test';
@@ -61,6 +61,14 @@ describe('staging in a folder, when things go wrong', () => {
       assert.deepEqual(await leftovers(), []);
     });
   }
+
+  it('says so when its folder can not be made', async () => {
+    await writeFile(join(root, 'a file'), '');
+    await assert.rejects(openFolderStaging(join(root, 'a file', 'staging')), {
+      code: 'config',
+      message: /a file\/staging can't be written.*own it/,
+    });
+  });
 
   it('says so on a disk that is really full', async function () {
     const share = process.getuid?.() === 0 ? ['-m'] : ['-rm'];

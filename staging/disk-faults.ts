@@ -1,12 +1,23 @@
 import { statfs } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { MillraceError } from '../schema/errors.ts';
 
 const fullCodes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
+const forbiddenCodes: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR']);
 
-/** Turns a full disk (or quota) into `unavailable` with the folder, what is free, and the remedy; other errors come back as they are. */
-export async function explainFullDisk(error: unknown, root: string): Promise<unknown> {
-  if (!(error instanceof Error) || !('code' in error) || !fullCodes.has(error.code)) return error;
-  return new MillraceError('unavailable', await fullDiskMessage(root), { cause: error });
+/**
+ * Turns a full disk (or quota) into `unavailable` and a folder that can't be written into `config`, with the folder and the remedy;
+ * other errors come back as they are.
+ */
+export async function explainDiskFault(error: unknown, root: string): Promise<unknown> {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  if (fullCodes.has(error.code)) return new MillraceError('unavailable', await fullDiskMessage(root), { cause: error });
+  if (!forbiddenCodes.has(error.code)) return error;
+  return new MillraceError(
+    'config',
+    `The staging folder ${root} can't be written by the worker's user on ${hostname()} (${String(error.code)}). Let that user own it, or set another folder.`,
+    { cause: error },
+  );
 }
 
 /** What a person reads when the staging folder has no room. */
