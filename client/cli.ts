@@ -65,6 +65,11 @@ function exitCodeOf(error: unknown): number {
   return exitCode;
 }
 
+// A reader that has seen enough (`millrace status | head`) ends no run.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 try {
   await main(process.argv.slice(2));
 } catch (error) {

@@ -1,7 +1,10 @@
-import { MillraceError } from '../../schema/errors.ts';
+import { MillraceError, type ErrorCode } from '../../schema/errors.ts';
 
 /** 0 is success alone; 2 is a command or project file that is wrong, 1 every other failure, 130 an interrupt. */
 export const exitCodes = { failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** What was asked for can't be: a mistake in the file, or a name that isn't there. */
+const usageCodes: ReadonlySet<ErrorCode> = new Set(['config', 'not-found']);
 
 /** A command ended as it should and has nothing to add, but was no success. */
 export class Unsuccessful extends Error {
@@ -36,7 +39,7 @@ export interface Told {
 export function tell(error: unknown): Told {
   if (error instanceof Unsuccessful) return { text: '', exitCode: error.exitCode };
   if (error instanceof MillraceError) {
-    return { text: error.message, exitCode: error.code === 'config' ? exitCodes.usage : exitCodes.failed };
+    return { text: error.message, exitCode: usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed };
   }
   const sentence = serviceSentence(error) ?? (error instanceof Error ? `${error.name}: ${error.message}` : String(error));
   return { text: `${sentence} (MILLRACE_DEBUG=1 shows where)`, exitCode: exitCodes.failed };
