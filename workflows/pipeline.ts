@@ -1,6 +1,7 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  CancelledFailure,
   ChildWorkflowCancellationType,
   ChildWorkflowFailure,
   executeChild,
@@ -138,6 +139,7 @@ async function expand({ pipeline: definition }: PipelineRun, startedAt: number):
 
 /** Returns the report of a good run; throws a bad one's. */
 function ended(report: RunReport): RunReport {
+  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the run was cancelled');
   if (report.status !== 'failed') return report;
   const codes = new Set([...report.streams, ...report.models].flatMap((part) => (part.failure === undefined ? [] : [part.failure.code])));
   const [only] = codes;
