@@ -1,6 +1,6 @@
 import type { Session } from './session.ts';
 import { readPrefix } from './session.ts';
-import { quoteIdentifier } from './sql.ts';
+import { quoteIdentifier, quoteTable } from './sql.ts';
 
 /** A moment before which every committed row is visible to snapshots taken from now on; or why there is no such moment. */
 export type Bound =
@@ -46,10 +46,10 @@ FROM (SELECT) one LEFT JOIN open ON true`;
 
 /**
  * Takes the bound. The order of its three looks matters: a transaction that leaves the list of sessions by being prepared is seen
- * among the prepared ones, which are looked at last.
+ * among the prepared ones, which are looked at last. With a table it also says whether that is written by another server's transactions.
  */
-export async function takeBound(session: Session): Promise<Bound> {
-  const unknown = await whyUnknown(session);
+export async function takeBound(session: Session, table?: { readonly schema: string; readonly table: string }): Promise<Bound> {
+  const unknown = (table === undefined ? undefined : await whyElsewhere(session, quoteTable(table))) ?? (await whyUnknown(session));
   if (unknown !== undefined) return unknown;
   const [open] = await session.query<Open>(openTransactions);
   const prepared = await session.query('SELECT FROM pg_prepared_xacts WHERE database = current_database() LIMIT 1');
@@ -67,6 +67,19 @@ function holder({ pid, application, since }: Open): readonly string[] {
   if (pid === null) return [];
   const name = application === null || application === '' ? 'without a name' : `"${application}"`;
   return [`session ${pid} (${name}) holds the cursor's bound back: its transaction is open since ${since}`];
+}
+
+async function whyElsewhere(session: Session, table: string): Promise<Bound | undefined> {
+  const [facts] = await session.query<{ foreign: boolean; replicated: boolean }>(
+    `WITH part AS (SELECT $1::regclass AS oid UNION SELECT relid FROM pg_partition_tree($1::regclass))
+     SELECT EXISTS (SELECT FROM part JOIN pg_foreign_table f ON f.ftrelid = part.oid) AS foreign,
+       EXISTS (SELECT FROM part JOIN pg_subscription_rel s ON s.srrelid = part.oid) AS replicated`,
+    [table],
+  );
+  if (facts?.foreign === true)
+    return { known: false, reason: 'its rows are in a foreign table, so in transactions of another server', remedy: undefined };
+  if (facts?.replicated !== true) return undefined;
+  return { known: false, reason: "its rows arrive by logical replication, with another server's clock", remedy: 'read from the publisher' };
 }
 
 async function whyUnknown(session: Session): Promise<Bound | undefined> {

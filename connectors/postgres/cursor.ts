@@ -39,7 +39,7 @@ export async function planIncrement(session: Session, request: PlanRequest): Pro
 
 async function columnBound(session: Session, column: CursorColumn): Promise<Bound> {
   const reason = blindTypes[column.base];
-  return reason === undefined ? takeBound(session) : { known: false, reason, remedy: undefined };
+  return reason === undefined ? takeBound(session, tableOf(column.stream)) : { known: false, reason, remedy: undefined };
 }
 
 async function planFrom(session: Session, request: PlanRequest, column: CursorColumn, bound: Bound): Promise<Increment> {

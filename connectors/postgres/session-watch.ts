@@ -11,7 +11,7 @@ const everyMilliseconds = 1_000;
  */
 export function watch(settings: PostgresSettings, session: Session, attempt: Attempt): AsyncDisposable {
   const ended = new AbortController();
-  const watching = keepWatching(settings, session.pid, attempt, ended.signal).catch(() => undefined);
+  const watching = keepWatching(settings, session.pid, attempt, ended.signal);
   return {
     [Symbol.asyncDispose]: async () => {
       ended.abort();
@@ -21,9 +21,16 @@ export function watch(settings: PostgresSettings, session: Session, attempt: Att
 }
 
 async function keepWatching(settings: PostgresSettings, pid: number, attempt: Attempt, ended: AbortSignal): Promise<void> {
-  if (await pause(ended)) return;
   const signal = AbortSignal.any([attempt.signal, ended]);
-  await using observer = await connect(settings, { ...attempt, signal, name: `${attempt.name}:watch` }, { readOnly: true });
+  while (!(await pause(ended))) {
+    // No proof, no beat: after a failed look the next one connects again.
+    await look(settings, pid, { ...attempt, signal, name: `${attempt.name}:watch` }, attempt, ended).catch(() => undefined);
+  }
+}
+
+/** Looks every second, until watching ends or a look fails. */
+async function look(settings: PostgresSettings, pid: number, own: Attempt, attempt: Attempt, ended: AbortSignal): Promise<void> {
+  await using observer = await connect(settings, own, { readOnly: true });
   do {
     const rows = await observer.query(
       "SELECT FROM pg_stat_activity WHERE pid = $1 AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Client'",

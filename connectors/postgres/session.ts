@@ -63,6 +63,22 @@ const types = {
     parsedTypes.has(oid) ? pg.types.getTypeParser(oid, format ?? 'text') : (value: string) => value,
 };
 
+/**
+ * Throws `config` where the session's settings are not those it was given: a pooler that hands each transaction another server session
+ * would let values out in another form. To be asked inside a transaction.
+ */
+export async function requirePinned(session: Session): Promise<void> {
+  const [row] = await session.query<{ pinned: boolean }>(
+    `SELECT current_setting('search_path') = '' AND current_setting('TimeZone') = 'UTC' AND pg_backend_pid() = $1 AS pinned`,
+    [session.pid],
+  );
+  if (row?.pinned === true) return;
+  throw new MillraceError(
+    'config',
+    'the connection goes through a pooler that shares server sessions (transaction or statement mode); give the url of the server, or of a pooler in session mode',
+  );
+}
+
 /** Opens a session for one attempt of a step. Its abort cancels the running statement from a second connection, then cuts this one. */
 export async function connect(settings: PostgresSettings, attempt: Attempt, options: ConnectOptions = {}): Promise<Session> {
   attempt.signal.throwIfAborted();

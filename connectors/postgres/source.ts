@@ -4,7 +4,7 @@ import { copyOut } from './copy-out.ts';
 import { discover, tableOf } from './discover.ts';
 import { project } from './pushdown.ts';
 import type { Session } from './session.ts';
-import { connect } from './session.ts';
+import { connect, requirePinned } from './session.ts';
 import { watch } from './session-watch.ts';
 import type { PostgresSettings } from './settings.ts';
 import { checkSource } from './source-check.ts';
@@ -57,6 +57,7 @@ async function* readPages(
 /** Begins a transaction in which the stream keeps the columns of the plan: a type widened since would otherwise be cut to the old one. */
 async function holdColumns(session: Session, { stream }: ReadRequest): Promise<void> {
   await session.query('BEGIN');
+  await requirePinned(session);
   await session.query(`SELECT FROM ${quoteTable(tableOf(stream))} LIMIT 0`);
   const [now] = await discover(session, [stream.name]);
   if (JSON.stringify(now?.columns) !== JSON.stringify(stream.columns)) {

@@ -106,6 +106,17 @@ describe('where the bound of a PostgreSQL cursor cannot be known', () => {
     assert.equal((await failure(readAll(source, { stream: 'private' }))).code, 'auth');
   });
 
+  it('for a foreign table, whose transactions are in another server', async () => {
+    const { host, port, pathname } = new URL(database.url);
+    await database.sql(`CREATE EXTENSION postgres_fdw;
+      CREATE SERVER away FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '${host.split(':')[0] ?? ''}', port '${port}', dbname '${pathname.slice(1)}');
+      CREATE USER MAPPING FOR CURRENT_USER SERVER away OPTIONS (user 'postgres', password_required 'false');
+      CREATE FOREIGN TABLE away (id integer, at timestamptz) SERVER away OPTIONS (table_name 'events')`);
+    const definition = { stream: 'away', mode: 'merge' as const, cursor: 'at' };
+    assert.match((await failure(readAll(database.source, definition))).message, /foreign table/);
+    assert.equal((await readAll(database.source, { ...definition, lookBack: '1 hour' })).rows.length, 10);
+  });
+
   const answered = (session: Session, answer: (text: string) => readonly object[] | undefined): Session => ({
     ...session,
     query: async <Row extends object>(text: string, values?: readonly unknown[]) =>

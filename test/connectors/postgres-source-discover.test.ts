@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { applicationName } from '../../connectors/postgres/session.ts';
+import { applicationName, connect, requirePinned } from '../../connectors/postgres/session.ts';
 import { quoteIdentifier, quoteLiteral } from '../../connectors/postgres/sql.ts';
 import type { Stream } from '../../schema/stream.ts';
 import type { SourceDatabase } from '../kits/postgres-source.ts';
@@ -114,5 +114,12 @@ describe('discovery of a PostgreSQL database', () => {
       assert.notEqual(applicationName(long, readOnly), applicationName(`${long}2`, readOnly));
     }
     assert.equal(applicationName('millrace:l:extract:1', true), 'millrace:read:l:extract:1');
+  });
+
+  it('refuses a session that lost its settings, as behind a pooler that shares server sessions', async () => {
+    await using session = await connect({ type: 'postgres', url: database.url }, testAttempt());
+    await requirePinned(session);
+    await session.query("SET TimeZone = 'Asia/Tokyo'");
+    await assert.rejects(requirePinned(session), { code: 'config' });
   });
 });
