@@ -113,13 +113,21 @@ export class Chain {
     return `SELECT * FROM (SELECT *, CASE WHEN random() < 2 THEN ${this.outcome} END AS "m~end" FROM (${sql})) WHERE "m~end" ${condition}`;
   }
 
-  /** Rows with their columns under their names as expressions see them. */
-  named(extra = '*', from = this.sql): string {
-    const names = this.fields.map((field) => `${typedValue(field)} AS ${identifier(field.name)}`);
+  /** All that rows are inside the statement, with their columns, `_file` and `_line` under their names as expressions see them. */
+  named(): string {
     const own = [`${labelId} AS "_file"`, `${lineId} AS "_line"`].filter(
       (_, index) => !this.fields.some((field) => field.name.toLowerCase() === ['_file', '_line'][index]),
     );
-    return `SELECT ${[extra, ...names, ...own].filter((part) => part !== '').join(', ')} FROM (${from})`;
+    return `SELECT ${['*', ...this.#names(), ...own].join(', ')} FROM (${this.sql})`;
+  }
+
+  /** The columns of rows that still go on, under their names. */
+  surviving(): string {
+    return `SELECT ${this.#names().join(', ')} FROM (${this.those('IS NULL')})`;
+  }
+
+  #names(): readonly string[] {
+    return this.fields.map((field) => `${typedValue(field)} AS ${identifier(field.name)}`);
   }
 
   field(name: string): Field {
@@ -141,6 +149,12 @@ export class Chain {
     return new MillraceError('config', `pipeline ${this.where.pipeline}, stream ${this.where.stream}${place}: ${message}`, { cause });
   }
 
+  /** What to throw for a failure inside a step: the step is named, unless it isn't to blame. */
+  mistake(error: unknown, place = ''): unknown {
+    const blameless = error instanceof MillraceError && error.code !== 'config' && error.code !== 'rejected';
+    return this.engine.aborted || blameless ? error : this.error(`${place}${firstLine(error)}`, error);
+  }
+
   /** Replaces fields of the same name, or adds them at the end. */
   set(fields: readonly Field[]): void {
     const changed = new Map(fields.map((field) => [field.name, field]));
@@ -156,7 +170,7 @@ export class Chain {
       const [row] = await this.engine.rows(`DESCRIBE SELECT (${sql}\n) AS x FROM (${this.named()})`);
       return String(row?.['column_type']);
     } catch (error) {
-      throw this.error(`${place}${firstLine(error)}`, error);
+      throw this.mistake(error, place);
     }
   }
 

@@ -37,7 +37,9 @@ function translate(error: unknown, signal: AbortSignal): unknown {
     });
   }
   if (/^(Conversion|Out of Range|Invalid Input) Error/.test(message)) return failedForValue(message);
-  if (/^(Binder|Parser|Catalog|Permission|Not implemented) Error/.test(message)) return error;
+  if (message.startsWith('Permission Error'))
+    return new MillraceError('config', `SQL of steps reads no files and no settings: ${message.split('\n')[0]}`);
+  if (/^(Binder|Parser|Catalog|Not implemented) Error/.test(message)) return error;
   return new Error(message.split('\n')[0]);
 }
 
@@ -87,6 +89,10 @@ export class Engine implements AsyncDisposable {
       await engine.run(statement);
     }
     return engine;
+  }
+
+  get aborted(): boolean {
+    return this.#options.signal.aborted;
   }
 
   /** Runs a statement and gives the count that COPY and CREATE TABLE AS report, 0 for others. */

@@ -1,6 +1,6 @@
 import type { Column } from '../schema/column.ts';
 import type { Step } from '../schema/step.ts';
-import { countLines, fileId, firstLine, labelId, lineId, type Chain } from './chain.ts';
+import { countLines, fileId, labelId, lineId, type Chain } from './chain.ts';
 import type { OpenInputs } from './inputs.ts';
 import { createRejected, gatherRejected, refuseFailed, writeRejected } from './rejections.ts';
 import { identifier, literal } from './sql-text.ts';
@@ -113,17 +113,18 @@ export class Run {
     const { chain } = this;
     const { engine } = chain;
     const result = chain.newId();
+    const leaving = await engine.run(`CREATE OR REPLACE TEMP TABLE input AS ${chain.surviving()}`);
+    if (this.#opened !== undefined) await this.#balance(leaving);
+    let rows: number;
     try {
       await chain.checkQuery(sql);
-      const leaving = await engine.run(`CREATE OR REPLACE TEMP TABLE input AS ${chain.named('', chain.those('IS NULL'))}`);
-      if (this.#opened !== undefined) await this.#balance(leaving);
-      const rows = await engine.run(`CREATE TEMP TABLE ${result} AS FROM (${sql}\n)`);
+      rows = await engine.run(`CREATE TEMP TABLE ${result} AS FROM (${sql}\n)`);
       if (rows > leaving) throw new Error(`the query made ${rows} rows of ${leaving}; it may leave rows out but not add any`);
-      this.#filtered += leaving - rows;
-      this.#incoming = rows;
     } catch (error) {
-      throw error instanceof Error && error.name === 'MillraceError' ? error : chain.error(firstLine(error), error);
+      throw chain.mistake(error);
     }
+    this.#filtered += leaving - rows;
+    this.#incoming = rows;
     this.chain = chain.follow(await this.#sourceOf(result));
   }
 
