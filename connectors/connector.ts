@@ -105,6 +105,14 @@ export interface Built {
   readonly notes: readonly string[];
 }
 
+/** How long the books of a pipeline are kept, in milliseconds. */
+export interface Retention {
+  readonly project: string;
+  readonly pipeline: string;
+  readonly rejections: number;
+  readonly loads: number;
+}
+
 export interface Warehouse extends AsyncDisposable {
   /** What `load` takes, in order of preference. */
   readonly formats: readonly StagedFormat['kind'][];
@@ -140,6 +148,8 @@ export interface Warehouse extends AsyncDisposable {
   ): Promise<void>;
   /** Builds a model as a view or table, what hangs on it kept, and checks its rules. Throws `config` with the database's message, `rejected`. */
   build(model: ModelDefinition, attempt: Attempt): Promise<Built>;
+  /** Deletes rejections and books of loads that are older than the retention; the last load of each stream stays. */
+  retain(retention: Retention, attempt: Attempt): Promise<void>;
 }
 
 /** What a kind of system is: its settings and the roles it plays. `Settings` are resolved: secrets in place of references. */

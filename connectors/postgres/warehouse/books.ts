@@ -46,8 +46,11 @@ async function booksVersion(client: pg.Client): Promise<number> {
   return version;
 }
 
-/** Makes a schema where it is missing; one that is there needs no right to make it. */
+/** Makes a schema where it is missing, within a transaction; one that is there needs no right to make it. */
 export async function ensureSchema(client: pg.Client, schema: string): Promise<void> {
   const { rows } = await client.query('SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1', [schema]);
-  if (rows.length === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
+  if (rows.length > 0) return;
+  // IF NOT EXISTS fails when another transaction makes the schema at the same time: streams of a first run do.
+  await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, $2))', [schema, migrationLock]);
+  await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
 }

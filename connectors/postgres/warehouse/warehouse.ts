@@ -8,6 +8,7 @@ import { loadFile } from './load-file.ts';
 import { buildModel } from './model.ts';
 import { openSession, type WarehouseContext } from './open.ts';
 import { prepare } from './prepare.ts';
+import { retain } from './retain.ts';
 import { readStreamState } from './state.ts';
 import type { LockPolicy } from './transaction.ts';
 
@@ -31,6 +32,7 @@ export async function openWarehouse(settings: PostgresSettings, name: string, lo
     commit: async (load, prepared, manifest, rejections, attempt) => await commit(context, load, prepared, manifest, rejections, attempt),
     discard: async (load, prepared, rejections, reason, attempt) => await discard(context, load, prepared, rejections, reason, attempt),
     build: async (model, attempt) => await buildModel(context, model, attempt),
+    retain: async (retention, attempt) => await retain(context, retention, attempt),
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
