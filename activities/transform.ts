@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { activityInfo } from '@temporalio/activity';
 import type { StagedFile, StagedFormat } from '../schema/load.ts';
 import type { PartitionResult, StagedPart } from '../schema/run.ts';
@@ -25,6 +26,24 @@ async function inputOf(
   return { path: await deps.staging.local(fromPart(ref, part.file, format)), format, partition: part.no, label };
 }
 
+/** Reads a file to its end, so that its checksum is verified: `staging-lost` when it isn't what was extracted. */
+async function verify(deps: Dependencies, file: StagedFile): Promise<void> {
+  for await (const _ of deps.staging.read(file));
+}
+
+/** Scratch paths for one transform; what is left at them goes in the end. */
+async function scratchPaths(deps: Dependencies) {
+  const [output, rejections, temp] = await Promise.all([deps.staging.scratch(), deps.staging.scratch(), deps.staging.scratch()]);
+  return {
+    output,
+    rejections,
+    temp,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([output, rejections, temp].map((path) => rm(path, { recursive: true, force: true })));
+    },
+  };
+}
+
 /** Turns extracted files into one that the warehouse can load, and one of rejections. */
 export const createTransform = (deps: Dependencies) =>
   async function transform(input: TransformStepInput): Promise<PartitionResult> {
@@ -32,33 +51,32 @@ export const createTransform = (deps: Dependencies) =>
     const { load, pipeline } = plan;
     const attempt = currentAttempt(load.id, 'transform', input.no);
     const inputs = await Promise.all(input.parts.map((part) => inputOf(deps, plan, input.plan, part)));
-    const [outputPath, rejectionsPath, tempFolder] = await Promise.all([
-      deps.staging.scratch(),
-      deps.staging.scratch(),
-      deps.staging.scratch(),
+    await using scratch = await scratchPaths(deps);
+    const [result] = await Promise.all([
+      runTransform({
+        pipeline: pipeline.name,
+        stream: load.stream,
+        inputs,
+        columns: plan.input,
+        steps: plan.steps,
+        output: load.columns,
+        key: load.definition.mode === 'merge' || load.definition.mode === 'history' ? load.definition.key : [],
+        onFailure: load.definition.onFailure,
+        protect: load.definition.protect,
+        outputPath: scratch.output,
+        rejectionsPath: scratch.rejections,
+        memoryLimit: deps.transformMemory,
+        threads: deps.transformThreads,
+        tempFolder: scratch.temp,
+        signal: attempt.signal,
+        beat: (progress) => attempt.beat(progress),
+      }),
+      ...input.parts.map(({ file }) => verify(deps, fromPart(input.plan, file, csv))),
     ]);
-    const result = await runTransform({
-      pipeline: pipeline.name,
-      stream: load.stream,
-      inputs,
-      columns: plan.input,
-      steps: plan.steps,
-      output: load.columns,
-      key: load.definition.mode === 'merge' || load.definition.mode === 'history' ? load.definition.key : [],
-      onFailure: load.definition.onFailure,
-      protect: load.definition.protect,
-      outputPath,
-      rejectionsPath,
-      memoryLimit: deps.transformMemory,
-      threads: deps.transformThreads,
-      tempFolder,
-      signal: attempt.signal,
-      beat: (progress) => attempt.beat(progress),
-    });
     const name = `${folderOf(load)}/transform-${input.no}-${activityInfo().attempt}`;
-    const file = toPart(await deps.staging.adopt(outputPath, `${name}.csv`, csv, result.rows));
+    const file = toPart(await deps.staging.adopt(scratch.output, `${name}.csv`, csv, result.rows));
     const { read, rejected, filtered, duplicates } = result;
     if (rejected === 0) return { no: input.no, file, read, rejected, filtered, duplicates };
-    const rejections = toPart(await deps.staging.adopt(rejectionsPath, `${name}.rejections.csv`, csv, rejected));
+    const rejections = toPart(await deps.staging.adopt(scratch.rejections, `${name}.rejections.csv`, csv, rejected));
     return { no: input.no, file, rejections, read, rejected, filtered, duplicates };
   };
