@@ -89,14 +89,20 @@ function requireLookBack(request: PlanRequest, column: CursorColumn, { reason, r
         `${remedy === undefined ? '' : `${remedy}, or `}set look_back (for instance ${example}) to read that far back each time`,
     );
   }
-  if (definition.mode === 'append' && definition.key.length === 0 && stream.key.length === 0) {
+  if (definition.mode === 'append' && !hasKey(request)) {
     throw new MillraceError('config', `${place}: append with look_back reads rows again and needs a key to drop them; set key`);
   }
 }
 
+function hasKey({ definition, stream }: PlanRequest): boolean {
+  return definition.key.length > 0 || stream.key.length > 0;
+}
+
 async function checkNulls(session: Session, column: CursorColumn, request: PlanRequest): Promise<void> {
-  const { mode, nullCursor } = request.definition;
-  if (nullCursor === 'exclude' || (nullCursor === 'include' && mode !== 'append')) return;
+  const { mode, nullCursor, lookBack: back } = request.definition;
+  // The load drops by key what it has, NULL cursors too, but only where a look-back tells it that rows come again.
+  const doubles = mode === 'append' && (back === undefined || !hasKey(request));
+  if (nullCursor === 'exclude' || (nullCursor === 'include' && !doubles)) return;
   const found = await session.query(
     `SELECT FROM ${quoteTable(tableOf(column.stream))} WHERE ${quoteIdentifier(column.name)} IS NULL LIMIT 1`,
   );
@@ -104,5 +110,8 @@ async function checkNulls(session: Session, column: CursorColumn, request: PlanR
   const place = `stream ${column.stream.name}: there are rows without ${column.name}`;
   throw nullCursor === 'fail'
     ? new MillraceError('schema', `${place}, and null_cursor is fail; give them a value, or set null_cursor to include or exclude`)
-    : new MillraceError('config', `${place}, which append would load in every run; set null_cursor to exclude, or mode to merge`);
+    : new MillraceError(
+        'config',
+        `${place}, which append would load in every run; set null_cursor to exclude, or look_back and a key, or mode to merge`,
+      );
 }

@@ -255,6 +255,7 @@ describe('the cursor protocol of PostgreSQL', () => {
       assert.deepEqual([included.rows.length, excluded.rows.length], [2, 1]);
       await assert.rejects(readAll(database.source, { ...merge, nullCursor: 'fail' }), { code: 'schema' });
       await assert.rejects(readAll(database.source, { ...append, nullCursor: 'include' }), { code: 'config' });
+      assert.equal((await readAll(database.source, { ...append, nullCursor: 'include', lookBack: '0 s' })).rows.length, 2);
     });
 
     it('a window rereads what it names and leaves the cursor', async () => {
