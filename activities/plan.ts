@@ -81,6 +81,30 @@ function checkKey(run: StreamRun, key: readonly string[], columns: readonly Colu
   }
 }
 
+/** Refuses a window where reading it again would double rows or lose the rest. */
+function checkWindow(run: StreamRun, key: readonly string[]): void {
+  const { mode } = run.part.definition;
+  if (run.options.window === undefined) return;
+  const place = `pipeline ${run.pipeline.name}, stream ${run.part.stream}`;
+  if (mode === 'replace')
+    throw new MillraceError(
+      'config',
+      `${place}: a window (--from, --to) can't be read again in mode replace, which reads everything anyway`,
+    );
+  if (mode === 'append' && key.length === 0) {
+    throw new MillraceError(
+      'config',
+      `${place}: a window (--from, --to) of mode append needs a key, to leave out the rows that are there already; name its columns with key`,
+    );
+  }
+}
+
+/** A window of an append drops the rows that are there, as a look-back does. */
+function readBack({ options, part }: StreamRun): Pick<StreamRun['part']['definition'], 'lookBack'> {
+  const lookBack = part.definition.lookBack ?? (options.window === undefined ? undefined : '0');
+  return lookBack === undefined ? {} : { lookBack };
+}
+
 interface Sources {
   readonly stream: Stream;
   readonly state: StreamState;
@@ -126,6 +150,7 @@ export const createPlan = (deps: Dependencies) =>
     const transforms = steps.length > 0 || source.format === 'foreign';
     const columns = transforms ? await describe(source.columns, steps, { pipeline: pipeline.name, stream: part.stream }) : source.columns;
     checkKey(run, key, columns);
+    checkWindow(run, key);
     const keyed = key.every((name) => columns.some((column) => column.name === name)) ? key : [];
     const load: Load = {
       id: loadId,
@@ -133,7 +158,7 @@ export const createPlan = (deps: Dependencies) =>
       pipeline: pipeline.name,
       stream: part.stream,
       target: part.target,
-      definition: { ...part.definition, key: [...keyed] },
+      definition: { ...part.definition, key: [...keyed], ...readBack(run) },
       columns,
       expectedVersion: state.version,
       generation: options.fullRefresh ? state.generation + 1 : state.generation,

@@ -105,4 +105,29 @@ describe('a run of a pipeline', () => {
       ['failed', 'loaded'],
     );
   });
+
+  it('reads a window again without doubling a row or moving the cursor', async () => {
+    const stream = { stream: 'orders', mode: 'append' as const, key: ['id'], cursor: 'at' };
+    const pipeline = project.pipeline('window', { from: source, to: warehouse, schema: 'appended', streams: [stream] });
+    assert.ok((await project.run(pipeline)).ok);
+    const [before] = await sql(warehouse, `SELECT cursor FROM _millrace.state WHERE pipeline = 'window'`);
+    const [all] = await sql(warehouse, 'SELECT count(*) FROM appended.orders');
+    await sql(warehouse, 'DELETE FROM appended.orders WHERE id BETWEEN 100 AND 120');
+    const outcome = await project.run(pipeline, { window: { from: '2026-01-01 00:00:00+00', to: '2026-01-01 00:05:00+00' } });
+    assert.ok(outcome.ok, JSON.stringify(outcome));
+    assert.deepEqual(await sql(warehouse, 'SELECT count(*) FROM appended.orders'), [all]);
+    assert.deepEqual(await sql(warehouse, `SELECT cursor FROM _millrace.state WHERE pipeline = 'window'`), [before]);
+  });
+
+  it('loads everything again on a full refresh', async () => {
+    const stream = { stream: 'orders', mode: 'merge' as const, key: ['id'], cursor: 'at' };
+    const pipeline = project.pipeline('refresh', { from: source, to: warehouse, schema: 'refreshed', streams: [stream] });
+    assert.ok((await project.run(pipeline)).ok);
+    await sql(source, 'DELETE FROM orders WHERE id = 7');
+    await sql(warehouse, `UPDATE refreshed.orders SET note = 'spoilt' WHERE id = 8`);
+    const outcome = await project.run(pipeline, { fullRefresh: true });
+    assert.ok(outcome.ok, JSON.stringify(outcome));
+    const query = 'SELECT md5(string_agg(t::text, chr(10) ORDER BY id)) AS sum FROM (SELECT id, note, amount, at FROM %) t';
+    assert.deepEqual(await sql(warehouse, query.replace('%', 'refreshed.orders')), await sql(source, query.replace('%', 'orders')));
+  });
 });
