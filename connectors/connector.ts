@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { BookedLoad, BookedRejection, BookedStream, BooksQuery, LoadsQuery, RejectionsQuery, StreamName } from '../schema/books.ts';
 import type { ModelDefinition, StreamDefinition } from '../schema/definition.ts';
 import type { Committed, Load, Loaded, Manifest, Prepared, StagedFile, StagedFormat, StreamState } from '../schema/load.ts';
 import type { Cursor, Partition, Stream, Target } from '../schema/stream.ts';
@@ -113,7 +114,21 @@ export interface Retention {
   readonly loads: number;
 }
 
+/** The books of a warehouse, for people. Makes or migrates them when they are missing or older. */
+export interface Books {
+  /** Loads, the latest first: committed ones, and those that were given up. */
+  listLoads(query: LoadsQuery, attempt: Attempt): Promise<readonly BookedLoad[]>;
+  /** Rejections in the order they were kept; open ones unless all are asked for. */
+  listRejections(query: RejectionsQuery, attempt: Attempt): Promise<readonly BookedRejection[]>;
+  listStreams(query: BooksQuery, attempt: Attempt): Promise<readonly BookedStream[]>;
+  /** Sets where the next read of a stream begins; a load under way is planned again. Throws `not-found`. */
+  setCursor(stream: StreamName, cursor: Cursor | null, attempt: Attempt): Promise<void>;
+  /** Gives a stream's state, table and books to another name of the same pipeline. Throws `not-found`, `config` when the name is taken. */
+  renameStream(stream: StreamName, to: string, attempt: Attempt): Promise<void>;
+}
+
 export interface Warehouse extends AsyncDisposable {
+  readonly books: Books;
   /** What `load` takes, in order of preference. */
   readonly formats: readonly StagedFormat['kind'][];
   check(attempt: Attempt): Promise<CheckReport>;

@@ -51,18 +51,19 @@ async function rejectNullKeys(delivery: Delivery, count: number): Promise<void> 
   }
   const isNull = load.definition.key.map((name) => `${quoteIdentifier(name)} IS NULL`).join(' OR ');
   const column = load.definition.key.join(', ');
-  const masked =
-    load.definition.protect.length === 0
-      ? 'to_jsonb(s)'
-      : `to_jsonb(s) || ${quoteLiteral(JSON.stringify(maskOf(load.definition.protect)))}::jsonb`;
+  const read = `(SELECT to_jsonb(r) FROM (SELECT ${columnList(
+    load.columns.map((column) => column.name),
+    's.',
+  )}) r)`;
+  const kept = load.definition.protect.length === 0 ? read : `${read} || ${quoteLiteral(JSON.stringify(maskOf(load)))}::jsonb`;
   await client.query(
     `INSERT INTO _millrace.rejections (project, pipeline, stream, load_id, "column", rule, reason, "row")
-     SELECT $1, $2, $3, $4, $5, 'not_null', 'the key has no value', ((${masked}) - '${orderColumn}')::text FROM ${table.name} s WHERE ${isNull} LIMIT ${keepSample}`,
+     SELECT $1, $2, $3, $4, $5, 'not_null', 'the key has no value', (${kept})::text FROM ${table.name} s WHERE ${isNull} LIMIT ${keepSample}`,
     [load.project, load.pipeline, load.stream, load.id, column],
   );
   await client.query(`DELETE FROM ${table.name} WHERE ${isNull}`);
 }
 
-function maskOf(columns: readonly string[]): Record<string, string> {
-  return Object.fromEntries(columns.map((column) => [column, '***']));
+function maskOf({ columns, definition }: Delivery['load']): Record<string, string> {
+  return Object.fromEntries(columns.filter(({ name }) => definition.protect.includes(name)).map(({ name }) => [name, '***']));
 }

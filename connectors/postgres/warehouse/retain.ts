@@ -1,3 +1,4 @@
+import pg from 'pg';
 import type { Attempt, Retention } from '../../connector.ts';
 import { ensureBooks } from './books.ts';
 import { openSession, type WarehouseContext } from './open.ts';
@@ -26,5 +27,21 @@ export async function retain(context: WarehouseContext, retention: Retention, at
        DELETE FROM _millrace.load_files_unlogged WHERE load_id IN (SELECT load_id FROM gone)`,
       [project, pipeline, loads / 1000],
     );
+    await dropOrphans(client);
   });
+}
+
+/** Drops tables of loads that hold no fence any more: their workers died before they could. One that is in use waits for the next time. */
+async function dropOrphans(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT c.relname::text AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = '_millrace' AND c.relkind = 'r' AND c.relname ~ '^l_[0-9a-f]{32}$' AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
+       AND NOT EXISTS (SELECT FROM _millrace.fence f WHERE 'l_' || replace(f.load_id::text, '-', '') = c.relname)`,
+  );
+  await client.query(`SET lock_timeout = '1s'`);
+  for (const { name } of rows) await client.query(`DROP TABLE IF EXISTS _millrace."${name}"`).catch(keepLocked);
+}
+
+function keepLocked(error: unknown): void {
+  if (!(error instanceof pg.DatabaseError) || error.code !== '55P03') throw error;
 }

@@ -1,6 +1,8 @@
 import type { Warehouse } from '../../connector.ts';
 import type { PostgresSettings } from '../settings.ts';
 import { ensureBooks } from './books.ts';
+import { renameStream, setCursor } from './books-edit.ts';
+import { listLoads, listRejections, listStreams } from './books-query.ts';
 import { checkWarehouse } from './check.ts';
 import { commit } from './commit.ts';
 import { discard } from './discard.ts';
@@ -33,6 +35,13 @@ export async function openWarehouse(settings: PostgresSettings, name: string, lo
     discard: async (load, prepared, rejections, reason, attempt) => await discard(context, load, prepared, rejections, reason, attempt),
     build: async (model, attempt) => await buildModel(context, model, attempt),
     retain: async (retention, attempt) => await retain(context, retention, attempt),
+    books: {
+      listLoads: async (query, attempt) => await listLoads(context, query, attempt),
+      listRejections: async (query, attempt) => await listRejections(context, query, attempt),
+      listStreams: async (query, attempt) => await listStreams(context, query, attempt),
+      setCursor: async (stream, cursor, attempt) => await setCursor(context, stream, cursor, attempt),
+      renameStream: async (stream, to, attempt) => await renameStream(context, stream, to, attempt),
+    },
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
