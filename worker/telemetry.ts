@@ -44,9 +44,14 @@ async function keptPorts(folder: string): Promise<z.infer<typeof ports>> {
   }
 }
 
+/** A project folder that can't be written, as in a container, only means that the ports aren't kept. */
 async function keepPorts(folder: string, chosen: z.infer<typeof ports>): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeFile(join(folder, 'worker.json'), `${JSON.stringify(chosen)}\n`, { mode: 0o600 });
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeFile(join(folder, 'worker.json'), `${JSON.stringify(chosen)}\n`, { mode: 0o600 });
+  } catch {
+    return;
+  }
 }
 
 function portOf(environment: NodeJS.ProcessEnv, name: string): number | undefined {

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { openProject, sql, type TestProject } from '../pipeline-kit.ts';
+import { createDatabase, dropDatabase, postgresUrl } from '../servers.ts';
+
+const run = promisify(execFile);
+const unique = `${process.pid}_${Date.now().toString(36)}`;
+const names = ['millrace_source', 'millrace_warehouse', 'millrace_analyst', 'millrace_operator', 'millrace_data_steward', 'app_owner'];
+const roleOf = (name: string): string => `${name}_${unique}`;
+
+/** A script of the guide, with roles of this test's own: roles are shared by all databases of a server. */
+async function script(file: string): Promise<string> {
+  const text = await readFile(new URL(`../../docs/deploy/${file}`, import.meta.url), 'utf8');
+  return names.reduce((rest, name) => rest.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), roleOf(name)), text);
+}
+
+function as(url: string, name: string): string {
+  const changed = new URL(url);
+  changed.username = roleOf(name);
+  changed.password = 'change me';
+  return changed.href;
+}
+
+async function refused(url: string, role: string, text: string): Promise<void> {
+  await assert.rejects(
+    sql(url, `SET ROLE ${roleOf(role)}; ${text}`),
+    (error: unknown) => error instanceof pg.DatabaseError && (error.code === '42501' || error.code === '25006'),
+    `${role}: ${text}`,
+  );
+}
+
+describe('the deployment guide', function () {
+  this.timeout(120_000);
+
+  describe('roles', () => {
+    let source: string;
+    let warehouse: string;
+    let project: TestProject;
+
+    before(async () => {
+      [source, warehouse, project] = await Promise.all([createDatabase('source'), createDatabase('warehouse'), openProject('roles')]);
+      await sql(source, `CREATE ROLE ${roleOf('app_owner')}; GRANT CREATE ON SCHEMA public TO ${roleOf('app_owner')}`);
+      await sql(
+        source,
+        `SET ROLE ${roleOf('app_owner')}; CREATE TABLE orders (id bigint PRIMARY KEY, note text, at timestamptz DEFAULT now());
+         INSERT INTO orders (id, note) SELECT i, CASE WHEN i = 3 THEN 'no number' ELSE i::text END FROM generate_series(1, 100) i`,
+      );
+      await sql(source, await script('source-role.sql'));
+      await sql(source, `SET ROLE ${roleOf('app_owner')}; CREATE TABLE later (id bigint PRIMARY KEY)`);
+      await sql(new URL(warehouse).href, `DO $$ BEGIN EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database()); END $$`);
+      await sql(warehouse, await script('warehouse-role.sql'));
+      await sql(warehouse, await script('analyst-role.sql'));
+    });
+
+    after(async () => {
+      await project[Symbol.asyncDispose]();
+      await Promise.all([dropDatabase(source), dropDatabase(warehouse)]);
+      const there = await sql(await postgresUrl(), `SELECT rolname FROM pg_roles WHERE rolname LIKE '%\\_${unique}'`);
+      for (const { rolname } of there) await sql(await postgresUrl(), `DROP ROLE ${rolname}`);
+    });
+
+    it('load every mode with no right more than the guide grants', async () => {
+      for (const mode of ['replace', 'append', 'merge', 'history'] as const) {
+        const pipeline = project.pipeline(`by-${mode}`, {
+          from: as(source, 'millrace_source'),
+          to: as(warehouse, 'millrace_warehouse'),
+          schema: 'shop',
+          streams: [
+            {
+              stream: 'orders',
+              into: `orders_${mode}`,
+              mode,
+              ...(mode === 'replace' ? { transform: [{ cast: { note: 'bigint' } }] } : { key: ['id'] }),
+              ...(mode === 'append' || mode === 'merge' ? { cursor: 'at' } : {}),
+            },
+            { stream: 'later', into: `later_${mode}` },
+          ],
+        });
+        for (let time = 0; time < 2; time += 1) {
+          const outcome = await project.run(pipeline);
+          assert.ok(outcome.ok, `${mode}: ${JSON.stringify(outcome)}`);
+        }
+      }
+    });
+
+    it('let analysts read what is loaded, and neither write nor see the books', async () => {
+      const analyst = (text: string) => sql(warehouse, `SET ROLE ${roleOf('millrace_analyst')}; ${text}`);
+      for (const mode of ['replace', 'append', 'merge', 'history']) await analyst(`SELECT * FROM shop.orders_${mode}`);
+      await refused(warehouse, 'millrace_analyst', 'SELECT * FROM _millrace.loads');
+      await refused(warehouse, 'millrace_analyst', 'DELETE FROM shop.orders_merge');
+    });
+
+    it('let operators read the books, and only stewards the rejected rows', async () => {
+      await sql(warehouse, await script('operator-role.sql'));
+      await sql(warehouse, `SET ROLE ${roleOf('millrace_operator')}; SELECT * FROM _millrace.loads`);
+      await refused(warehouse, 'millrace_operator', 'SELECT * FROM _millrace.rejections');
+      await sql(warehouse, `SET ROLE ${roleOf('millrace_data_steward')}; SELECT * FROM _millrace.rejections`);
+      assert.deepEqual(await sql(warehouse, 'SELECT DISTINCT rule FROM _millrace.rejections'), [{ rule: 'cast bigint' }]);
+    });
+
+    it('keep the source as it is', async () => {
+      await refused(source, 'millrace_source', 'DELETE FROM orders');
+      const client = new pg.Client({ connectionString: as(source, 'millrace_source') });
+      await client.connect();
+      await assert.rejects(client.query('CREATE TABLE t ()'));
+      await client.end();
+      await refused(warehouse, 'millrace_warehouse', 'CREATE SCHEMA another');
+    });
+  });
+
+  it('has a unit file that systemd accepts', async function () {
+    try {
+      await run('systemd-analyze', ['--version']);
+    } catch {
+      this.skip();
+    }
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-unit-'));
+    try {
+      const unit = await readFile(new URL('../../docs/deploy/millrace@.service', import.meta.url), 'utf8');
+      const path = join(folder, 'millrace@acme.service');
+      await writeFile(path, unit.replace('/usr/bin/node', process.execPath));
+      const { stderr } = await run('systemd-analyze', ['verify', path]);
+      assert.doesNotMatch(stderr, /millrace/);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
