@@ -1,6 +1,8 @@
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { MillraceError } from '../schema/errors.ts';
+import { dataConverterOf } from './payload-codec.ts';
+import { readPayloadKeys } from './payload-keys.ts';
 
 /** A client of the Temporal server that a project uses. */
 export interface Temporal extends AsyncDisposable {
@@ -22,13 +24,22 @@ export function temporalConfig(localAddress: string | undefined): ReturnType<typ
   return { ...config, connectionOptions: { ...config.connectionOptions, address } };
 }
 
-/** Connects to the project's Temporal server. Throws `unavailable` naming its address. */
+/** gRPC would send calls of this machine to itself through the proxy that the environment names. */
+function channelArgs(address: string): { channelArgs?: Record<string, number> } {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(address) ? { channelArgs: { 'grpc.enable_http_proxy': 0 } } : {};
+}
+
+/**
+ * Connects to the project's Temporal server; what is sent is encrypted where `MILLRACE_PAYLOAD_KEYS` is set.
+ * Throws `unavailable` naming the address, and `config` where the keys are wrong.
+ */
 export async function connectTemporal(localAddress?: string): Promise<Temporal> {
   const { connectionOptions, namespace = 'default' } = temporalConfig(localAddress);
   const address = connectionOptions.address ?? '';
+  const dataConverter = dataConverterOf(await readPayloadKeys(process.env));
   let connection: Connection;
   try {
-    connection = await Connection.connect({ ...connectionOptions, connectTimeout: '5s' });
+    connection = await Connection.connect({ ...channelArgs(address), ...connectionOptions, connectTimeout: '5s' });
   } catch (error) {
     throw new MillraceError(
       'unavailable',
@@ -37,7 +48,7 @@ export async function connectTemporal(localAddress?: string): Promise<Temporal> 
     );
   }
   return {
-    client: new Client({ connection, namespace }),
+    client: new Client({ connection, namespace, dataConverter }),
     address,
     namespace,
     [Symbol.asyncDispose]: () => connection.close(),

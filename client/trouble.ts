@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { failureMessage } from './failure-message.ts';
 
 /** A step that failed and is tried again. */
 export interface Trouble {
@@ -13,10 +14,12 @@ export interface Trouble {
 export async function troublesOf(client: Client, workflowId: string): Promise<readonly Trouble[]> {
   try {
     const { raw } = await client.workflow.getHandle(workflowId).describe();
-    return (raw.pendingActivities ?? []).flatMap(({ activityType, attempt, lastFailure }): Trouble[] =>
-      (attempt ?? 1) > 1 && lastFailure?.message
-        ? [{ workflowId, step: activityType?.name ?? '', attempt: attempt ?? 0, message: lastFailure.message }]
-        : [],
+    const failed = (raw.pendingActivities ?? []).filter(({ attempt, lastFailure }) => (attempt ?? 1) > 1 && lastFailure?.message);
+    return await Promise.all(
+      failed.map(async ({ activityType, attempt, lastFailure }): Promise<Trouble> => {
+        const message = await failureMessage(client, lastFailure);
+        return { workflowId, step: activityType?.name ?? '', attempt: attempt ?? 0, message };
+      }),
     );
   } catch {
     return [];

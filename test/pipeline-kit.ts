@@ -6,18 +6,20 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
 import pg from 'pg';
 import { taskQueueOf } from '../client/names.ts';
+import { dataConverterOf } from '../client/payload-codec.ts';
+import type { PayloadKeys } from '../client/payload-keys.ts';
 import { runOutcome, startRun, type Runnable, type RunOutcome } from '../client/runs.ts';
 import type { ModelDefinition, PipelineDefinition, StreamDefinition } from '../schema/definition.ts';
 import type { RunOptions } from '../schema/run.ts';
-import { bundle } from '../worker/bundle.ts';
+import { bundle, type Failures } from '../worker/bundle.ts';
 import { openDependencies } from '../worker/dependencies.ts';
 import { createWorker } from '../worker/worker.ts';
 import { temporalAddress } from './servers.ts';
 
-let bundled: Promise<WorkflowBundleOption> | undefined;
+const bundled: Partial<Record<Failures, Promise<WorkflowBundleOption>>> = {};
 
 /** The workflow bundle, made once in a test run. */
-export const testBundle = (): Promise<WorkflowBundleOption> => (bundled ??= bundle());
+export const testBundle = (failures: Failures = 'clear'): Promise<WorkflowBundleOption> => (bundled[failures] ??= bundle(failures));
 
 /** A project with a worker of its own, in this process. */
 export interface TestProject extends AsyncDisposable {
@@ -83,20 +85,22 @@ export function pipelineOf(project: string, name: string, settings: PipelineSett
 const runnableOf = (definition: PipelineDefinition | ModelDefinition): Runnable =>
   'streams' in definition ? { kind: 'pipeline', definition } : { kind: 'model', definition };
 
-/** Starts a worker on a project of a unique name. */
-export async function openProject(prefix = 'test'): Promise<TestProject> {
+/** Starts a worker on a project of a unique name; with keys, what Temporal stores is encrypted. */
+export async function openProject(prefix = 'test', keys?: PayloadKeys): Promise<TestProject> {
   const project = `${prefix}-${randomBytes(5).toString('hex')}`;
   const folder = await mkdtemp(join(tmpdir(), 'millrace-project-'));
   if (Runtime._instance === undefined) Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   const address = await temporalAddress();
   const [native, connection] = await Promise.all([NativeConnection.connect({ address }), Connection.connect({ address })]);
-  const client = new Client({ connection });
+  const dataConverter = dataConverterOf(keys);
+  const client = new Client({ connection, dataConverter });
   const worker = await createWorker({
     connection: native,
     namespace: 'default',
     taskQueue: taskQueueOf(project),
     dependencies: await openDependencies({ staging: join(folder, 'staging'), environment: process.env, client }),
-    workflowBundle: await testBundle(),
+    workflowBundle: await testBundle(keys === undefined ? 'clear' : 'encoded'),
+    dataConverter,
   });
   const running = worker.run();
   return {

@@ -2,6 +2,8 @@ import { Client } from '@temporalio/client';
 import { NativeConnection, type Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { temporalConfig } from '../client/connection.ts';
 import { taskQueueOf } from '../client/names.ts';
+import { dataConverterOf } from '../client/payload-codec.ts';
+import { readPayloadKeys } from '../client/payload-keys.ts';
 import { workflowBundle } from './bundle.ts';
 import { openDependencies } from './dependencies.ts';
 import { createWorker } from './worker.ts';
@@ -30,15 +32,18 @@ export interface OpenWorker extends AsyncDisposable {
 /** Opens a project's worker; `worker.run()` starts it, and disposing closes its connection after it has stopped. */
 export async function openWorker(options: RunWorkerOptions): Promise<OpenWorker> {
   const { connectionOptions, namespace = 'default' } = temporalConfig(options.temporal);
+  const keys = await readPayloadKeys(options.environment);
+  const dataConverter = dataConverterOf(keys);
   const connection = await NativeConnection.connect(connectionOptions);
   try {
-    const client = new Client({ connection, namespace });
+    const client = new Client({ connection, namespace, dataConverter });
     const worker = await createWorker({
       connection,
       namespace,
       taskQueue: options.taskQueue ?? taskQueueOf(options.project),
       dependencies: await openDependencies({ ...options, client }),
-      workflowBundle: options.bundle ?? (await workflowBundle()),
+      workflowBundle: options.bundle ?? (await workflowBundle(keys === undefined ? 'clear' : 'encoded')),
+      dataConverter,
     });
     return { worker, client, [Symbol.asyncDispose]: () => connection.close() };
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { failureMessage } from '../client/failure-message.ts';
 import { latestRuns } from '../client/run-history.ts';
 import type { RunReport } from '../schema/run.ts';
 import type { Standing } from '../schema/watch.ts';
@@ -28,7 +29,7 @@ async function underWay(client: Client, project: string, name: string): Promise<
     const why =
       stuck === undefined
         ? ''
-        : `; ${stuck.activityType?.name ?? 'a step'} is at attempt ${stuck.attempt ?? 1}: ${stuck.lastFailure?.message}`;
+        : `; ${stuck.activityType?.name ?? 'a step'} is at attempt ${stuck.attempt ?? 1}: ${await failureMessage(client, stuck.lastFailure)}`;
     const stream = workflowId.slice(`${project}/${name}/`.length);
     if (found.push({ workflowId, runId, sentence: `${stream}: under way since ${startTime.toISOString()}${why}` }) === shows) break;
   }

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { DataConverter } from '@temporalio/common';
 import { type NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import type { Dependencies } from '../activities/dependencies.ts';
@@ -11,6 +12,8 @@ export interface WorkerOptions {
   readonly taskQueue: string;
   readonly dependencies: Dependencies;
   readonly workflowBundle: WorkflowBundleOption;
+  /** How payloads are written and read; clients must use the same. */
+  readonly dataConverter?: DataConverter;
   /** Activities at the same time; they move data, so few are enough. */
   readonly activities?: number;
 }
@@ -25,6 +28,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     taskQueue: options.taskQueue,
     identity: `${hostname()}:${process.pid}:${options.taskQueue}`,
     workflowBundle: options.workflowBundle,
+    ...(options.dataConverter === undefined ? {} : { dataConverter: options.dataConverter }),
     activities: createActivities(dependencies),
     interceptors: { activity: [() => ({ inbound: failureInterceptor(scrub) }), () => logInterceptors(scrub)] },
     maxConcurrentActivityTaskExecutions: options.activities ?? 16,
