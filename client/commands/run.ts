@@ -48,6 +48,7 @@ async function isWanted({ runnable }: Named, options: Options): Promise<boolean>
 function leave(name: string, worker: RunningWorker | undefined, output: Output): never {
   const going = worker === undefined ? 'The run goes on' : 'The run waits for a worker (millrace up) and then goes on';
   output.note(`${going}; millrace status ${name} shows it, millrace cancel ${name} ends it.`);
+  if (worker !== undefined) output.note('Steps at work come to a safe end first; Ctrl-C again ends at once.');
   throw new Unsuccessful(exitCodes.interrupted);
 }
 

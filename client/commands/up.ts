@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { LocalOptions, LocalServers } from '../../worker/local/options.ts';
 import { applyProject } from '../command-line/applied.ts';
+import { serveCodec } from '../command-line/codec.ts';
 import { aborted, interrupt } from '../command-line/interrupt.ts';
 import { projectCommand, type ProjectOptions } from '../command-line/options.ts';
 import { outputOf, type Output } from '../command-line/output.ts';
@@ -43,6 +44,7 @@ async function stayUp(project: OpenProject, local: LocalOptions, servers: LocalS
   try {
     if (options.apply) for (const line of (await applyProject(connected.client, project, {})).lines) output.line(line);
     welcome(project, connected, output);
+    await using _codec = await serveCodec(project, connected, output);
     const why = await Promise.race([aborted(signal).then(() => 'interrupted'), worker.ended.then(() => 'ended'), supervision]);
     output.note(
       why === 'stopped'
