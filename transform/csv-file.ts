@@ -1,22 +1,22 @@
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
 import type { FileDialect } from '../schema/load.ts';
 import { MillraceError } from '../schema/errors.ts';
 import { RecordReader } from './csv-records.ts';
+import { RowFiles } from './row-files.ts';
 
 export type CsvDialect = Extract<FileDialect, { readonly type: 'csv' }>;
 
 /** A CSV file from outside after its check: what is left are rows that every reader reads alike. */
 export interface CheckedCsv {
-  /** The file itself, or a copy without its broken rows. */
-  readonly path: string;
+  /** The file itself, or a copy without its broken rows, with the header if there is one; its rows are of one line each. */
+  readonly whole: string | undefined;
+  /** Copies of rows that follow, of which some hold line ends: without header, each to be read from its start. */
+  readonly pieces: readonly string[];
   readonly newline: '\n' | '\r\n';
   /** Rows that are good, and rows that were broken. */
   readonly good: number;
   readonly broken: number;
-  /** True when a value holds a line end. */
-  readonly multiline: boolean;
   /** Bytes of the longest good row. */
   readonly longest: number;
 }
@@ -63,70 +63,18 @@ function decoderOf(encoding: 'utf-16' | 'latin-1', start: Buffer): InstanceType<
   return new TextDecoder(bigEndian ? 'utf-16be' : 'utf-16le');
 }
 
-/** Copies the good rows once the first row is met that must not be read as it stands. */
-class Copy {
-  readonly #from: string | undefined;
-  readonly #to: string;
-  #file: number | undefined;
-  #parts: Uint8Array[] = [];
-  #bytes = 0;
-
-  constructor(from: string | undefined, to: string) {
-    this.#from = from;
-    this.#to = to;
-    if (from === undefined) this.#file = openSync(to, 'w');
-  }
-
-  get started(): boolean {
-    return this.#file !== undefined;
-  }
-
-  /** Begins with the first bytes of the file. */
-  start(bytes: number): void {
-    if (this.#from === undefined || this.#file !== undefined) return;
-    this.#file = openSync(this.#to, 'w');
-    const source = openSync(this.#from, 'r');
-    const buffer = Buffer.allocUnsafe(chunkBytes);
-    for (let left = bytes; left > 0;) {
-      const read = readSync(source, buffer, 0, Math.min(left, chunkBytes), bytes - left);
-      writeSync(this.#file, buffer, 0, read);
-      left -= read;
-    }
-    closeSync(source);
-  }
-
-  write(row: Uint8Array, newline: Uint8Array): void {
-    this.#parts.push(Buffer.from(row), newline);
-    this.#bytes += row.length + newline.length;
-    if (this.#bytes > chunkBytes) this.flush();
-  }
-
-  flush(): void {
-    if (this.#file === undefined) return;
-    if (this.#parts.length > 0) writeSync(this.#file, Buffer.concat(this.#parts));
-    this.#parts = [];
-    this.#bytes = 0;
-  }
-
-  close(): void {
-    this.flush();
-    if (this.#file !== undefined) closeSync(this.#file);
-  }
-}
-
 const bom = Buffer.from([0xef, 0xbb, 0xbf]);
 
 class Check {
   readonly #options: CheckOptions;
   readonly #reader: RecordReader;
-  readonly #copy: Copy;
+  readonly #copy: RowFiles;
   readonly #newline: Buffer;
   #good = 0;
   #broken = 0;
   #line = 1;
   #offset: number | undefined;
   #header: boolean;
-  #multiline = false;
   #longest = 0;
   /** Bytes of the file before the pending ones. */
   #before = 0;
@@ -145,7 +93,8 @@ class Check {
       carriageReturn: dialect.newline === '\r',
     });
     this.#newline = Buffer.from(dialect.newline === '\r\n' ? '\r\n' : '\n');
-    this.#copy = new Copy(dialect.encoding === 'utf-8' && dialect.newline !== '\r' ? options.path : undefined, options.copyPath);
+    this.#copy = new RowFiles(options.copyPath);
+    if (dialect.encoding !== 'utf-8' || dialect.newline === '\r') this.#copy.start(undefined, 0);
   }
 
   async run(): Promise<CheckedCsv> {
@@ -166,13 +115,12 @@ class Check {
       await file.close();
       this.#copy.close();
     }
-    const copied = this.#copy.started;
     return {
-      path: copied ? this.#options.copyPath : this.#options.path,
+      whole: this.#copy.whole ?? this.#options.path,
+      pieces: this.#copy.pieces,
       newline: this.#options.dialect.newline === '\r\n' ? '\r\n' : '\n',
       good: this.#good,
       broken: this.#broken,
-      multiline: this.#multiline,
       longest: this.#longest,
     };
   }
@@ -207,10 +155,10 @@ class Check {
     const line = this.#line;
     this.#line += reader.lines;
     if (this.#header) return this.#takeHeader(row);
-    if (row.length === 0 && this.#options.dialect.columns.length > 1) return this.#copy.start(this.#before + start);
+    if (row.length === 0 && this.#options.dialect.columns.length > 1) return this.#copyFrom(start);
     const problem = reader.problem ?? (valid || isUtf8(row) ? undefined : 'the row is not valid UTF-8');
     if (problem !== undefined) {
-      this.#copy.start(this.#before + start);
+      this.#copyFrom(start);
       this.#broken++;
       return this.#options.broken(line, problem, row.toString('utf8'));
     }
@@ -225,14 +173,22 @@ class Check {
   #takeGood(row: Uint8Array, line: number, start: number): void {
     const { lines, terminator } = this.#reader;
     this.#good++;
-    if (lines > 1) this.#multiline = true;
     if (row.length > this.#longest) this.#longest = row.length;
     if (line - this.#good !== this.#offset) {
       this.#offset = line - this.#good;
       this.#options.shift(this.#good, this.#offset);
     }
-    if (terminator !== this.#newline.length && terminator > 0) this.#copy.start(this.#before + start);
+    if (terminator !== this.#newline.length && terminator > 0) this.#copyFrom(start);
+    if (lines > 1) {
+      this.#copyFrom(start);
+      this.#copy.divide();
+    }
     if (this.#copy.started) this.#copy.write(row, this.#newline);
+  }
+
+  /** The file can't be read as it stands from here on. */
+  #copyFrom(start: number): void {
+    this.#copy.start(this.#options.path, this.#before + start);
   }
 }
 

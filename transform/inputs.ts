@@ -31,7 +31,7 @@ export interface OpenOptions {
 
 /** An input that is ready for SQL. */
 export interface OpenInput {
-  readonly path: string;
+  readonly paths: readonly string[];
   /** SELECT of the columns, in the order of `columns`, as text. */
   readonly sql: string;
   /** Rows in it; undefined where only DuckDB can count them. */
@@ -79,14 +79,14 @@ export function fieldId(index: number): string {
   return identifier(`m~r${index}`);
 }
 
-/** Reads a checked CSV by its dialect alone; nothing is guessed. In parallel only where no value holds a line end: DuckDB may take one for a row's end. */
-export function readCsv(file: CheckedCsv, dialect: CsvDialect): string {
+/** Reads files by the dialect alone; nothing is guessed. */
+function readFiles(paths: readonly string[], file: CheckedCsv, dialect: CsvDialect, parallel: boolean): string {
   const names = dialect.columns.map((_, index) => `f${index}: 'VARCHAR'`).join(', ');
   const longest = Math.max(smallestLine, file.longest + 1024);
   const options = [
-    literal(file.path),
+    `[${paths.map(literal).join(', ')}]`,
     'auto_detect = false',
-    `header = ${dialect.header}`,
+    `header = ${dialect.header && parallel}`,
     `delim = ${literal(dialect.delimiter)}`,
     `quote = ${literal(dialect.quote)}`,
     `escape = ${literal(dialect.quote === '' ? '' : dialect.escape || dialect.quote)}`,
@@ -96,9 +96,16 @@ export function readCsv(file: CheckedCsv, dialect: CsvDialect): string {
     `columns = {${names}}`,
     `max_line_size = ${longest}`,
     `buffer_size = ${longest * 4}`,
-    `parallel = ${!file.multiline}`,
+    `parallel = ${parallel}`,
   ];
   return `read_csv(${options.join(', ')})`;
+}
+
+/** All rows of a checked CSV. Only rows of one line are read in parallel: DuckDB may take a line end inside a value for a row's end. */
+export function readCsv(file: CheckedCsv, dialect: CsvDialect): string {
+  const whole = file.whole === undefined ? [] : [readFiles([file.whole], file, dialect, true)];
+  const pieces = file.pieces.length === 0 ? [] : [readFiles(file.pieces, file, dialect, false)];
+  return `(${[...whole, ...pieces].map((part) => `FROM ${part}`).join(' UNION ALL ')})`;
 }
 
 /** A file of our own has no broken rows unless its bytes are damaged. */
@@ -139,12 +146,13 @@ class Opening {
   }
 
   #opened(file: CheckedCsv, dialect: CsvDialect): OpenInput {
-    return { path: file.path, sql: selectColumns(this.#options.columns, dialect.columns, readCsv(file, dialect)), good: file.good };
+    const paths = [...(file.whole === undefined ? [] : [file.whole]), ...file.pieces];
+    return { paths, sql: selectColumns(this.#options.columns, dialect.columns, readCsv(file, dialect)), good: file.good };
   }
 
   #parquet(input: TransformInput, columns: readonly Column[]): OpenInput {
     const names = columns.map((column) => column.name);
-    return { path: input.path, sql: selectColumns(this.#options.columns, names, readParquet(input.path, columns)), good: undefined };
+    return { paths: [input.path], sql: selectColumns(this.#options.columns, names, readParquet(input.path, columns)), good: undefined };
   }
 
   /** What every check of a text file is given. */

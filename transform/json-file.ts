@@ -1,7 +1,7 @@
-import { open } from 'node:fs/promises';
 import type { Column } from '../schema/column.ts';
 import type { CheckedCsv } from './csv-file.ts';
 import { readElements, readLines, type JsonText } from './json-rows.ts';
+import { RowFiles } from './row-files.ts';
 
 export interface JsonOptions {
   readonly path: string;
@@ -16,7 +16,8 @@ export interface JsonOptions {
   flush(): Promise<void>;
 }
 
-const flushBytes = 1 << 20;
+const newline = Buffer.from('\n');
+const rowsBetween = 1000;
 
 /** The end of the string that begins at `start`. */
 function stringEnd(text: string, start: number): number {
@@ -101,7 +102,6 @@ class Conversion {
   readonly #columns: ReadonlyMap<string, number>;
   #good = 0;
   #broken = 0;
-  #multiline = false;
   #longest = 0;
   #offset: number | undefined;
 
@@ -112,39 +112,37 @@ class Conversion {
 
   async run(): Promise<CheckedCsv> {
     const { path, type, copyPath, signal } = this.#options;
-    const file = await open(copyPath, 'w');
+    const files = new RowFiles(copyPath);
+    files.divide();
     try {
-      let text = '';
+      let read = 0;
       for await (const row of type === 'ndjson' ? readLines(path) : readElements(path)) {
-        text += this.#take(row);
-        if (text.length < flushBytes) continue;
+        const line = this.#take(row);
+        if (line !== undefined) files.write(Buffer.from(line), newline);
+        if (read++ % rowsBetween > 0) continue;
         signal.throwIfAborted();
         this.#options.beat();
-        await file.write(text);
         await this.#options.flush();
-        text = '';
       }
-      await file.write(text);
     } finally {
-      await file.close();
+      files.close();
     }
-    return { path: copyPath, newline: '\n', good: this.#good, broken: this.#broken, multiline: this.#multiline, longest: this.#longest };
+    return { whole: undefined, pieces: files.pieces, newline: '\n', good: this.#good, broken: this.#broken, longest: this.#longest };
   }
 
-  #take(row: JsonText): string {
+  #take(row: JsonText): string | undefined {
     const values = valuesOf(row, this.#columns);
     if (typeof values === 'string') {
       this.#broken++;
       this.#options.broken(row.line, values, row.text);
-      return '';
+      return undefined;
     }
     this.#good++;
     if (row.line - this.#good !== this.#offset) {
       this.#offset = row.line - this.#good;
       this.#options.shift(this.#good, this.#offset);
     }
-    const line = `${values.map((value) => (value === null ? '' : `"${value.replaceAll('"', '""')}"`)).join(',')}\n`;
-    if (line.includes('\n', 0) && line.indexOf('\n') < line.length - 1) this.#multiline = true;
+    const line = values.map((value) => (value === null ? '' : `"${value.replaceAll('"', '""')}"`)).join(',');
     this.#longest = Math.max(this.#longest, line.length * 3);
     return line;
   }

@@ -12,7 +12,7 @@ export interface Preview extends TransformResult {
   readonly refused: readonly Readonly<Record<(typeof rejectionColumns)[number], string | null>>[];
 }
 
-const text = (value: unknown): string | null => (value === null || value === undefined ? null : String(value));
+const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
 async function head(
   request: TransformRequest,
@@ -27,7 +27,7 @@ async function head(
     paths: [path],
   });
   const columns = names.map((name) => ({ name, type: 'text' }));
-  const file = { path, newline: '\n', good: 0, broken: 0, multiline: true, longest: 1 << 24 } as const;
+  const file = { whole: undefined, pieces: [path], newline: '\n', good: 0, broken: 0, longest: 1 << 24 } as const;
   const rows = await engine.rows(`SELECT * FROM ${readCsv(file, ownDialect(columns))} LIMIT ${limit}`);
   return rows.map((row) => names.map((_, index) => text(row[`f${index}`])));
 }

@@ -90,16 +90,14 @@ export async function gatherRejected(
 
 /** Throws for the first row that failed under `on_failure: fail`. */
 export async function refuseFailed(chain: Chain): Promise<void> {
-  const [row] = await chain.engine.rows(
-    `SELECT file, position, "column", rule, reason FROM ${table} WHERE fails ORDER BY file_no, line LIMIT 1`,
-  );
-  if (row === undefined) return;
+  const sentence = `coalesce(file || ', line ' || position, 'a row of a sql step') || ', column ' || "column" || ': ' || reason || ' (rule ' || rule || ', '`;
+  const [row] = await chain.engine.rows(`SELECT ${sentence} AS sentence FROM ${table} WHERE fails ORDER BY file_no, line LIMIT 1`);
+  const found = row?.['sentence'];
+  if (typeof found !== 'string') return;
   const { pipeline, stream } = chain.where;
-  const place = row['file'] === null ? 'a row of a sql step' : `${String(row['file'])}, line ${String(row['position'])}`;
   throw new MillraceError(
     'rejected',
-    `pipeline ${pipeline}, stream ${stream}: ${place}, column ${String(row['column'])}: ` +
-      `${String(row['reason'])} (rule ${String(row['rule'])}, on_failure: fail); correct the source, or set on_failure: reject`,
+    `pipeline ${pipeline}, stream ${stream}: ${found}on_failure: fail); correct the source, or set on_failure: reject`,
   );
 }
 

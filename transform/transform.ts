@@ -69,7 +69,7 @@ async function runSteps(request: TransformRequest, opened: OpenInputs, failedPat
   await using engine = await Engine.open({
     ...request,
     beat: (progress) => request.beat(progress),
-    paths: [...opened.inputs.map((input) => input.path), opened.linesPath, request.outputPath, failedPath],
+    paths: [...opened.inputs.flatMap((input) => input.paths), opened.linesPath, request.outputPath, failedPath],
   });
   const { pipeline, stream } = request;
   const chain = new Chain(engine, { pipeline, stream }, request.onFailure, sourceOf(opened, request.inputs, request.columns));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import type { Step } from '../../schema/step.ts';
 import { describe as describeSteps, needsWholeStream } from '../../transform/transform.ts';
 import { csvFormat, run, text } from './harness.ts';
@@ -126,7 +127,7 @@ describe('SQL of users', () => {
   it('leaks no value when it fails', async () => {
     await assert.rejects(
       run({ files: ['"geheim"\n'], columns: text('a'), steps: [{ sql: 'SELECT CAST(a AS INTEGER) AS a FROM input' }] }),
-      (error: Error) => !error.message.includes('geheim') && !String(error.cause ?? '').includes('geheim'),
+      (error: Error) => !error.message.includes('geheim') && !inspect(error.cause).includes('geheim'),
     );
   });
 });
