@@ -4,7 +4,7 @@ import pino from 'pino';
 import { MillraceError } from '../schema/errors.ts';
 import { placeOfWorkflow } from './log-place.ts';
 
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevelName = (typeof logLevels)[number];
 
 export interface LogOptions {

@@ -7,7 +7,7 @@ import { failureOf } from './failure.ts';
 import { alertSteps } from './steps.ts';
 
 /** What one look hands on to the next, through the schedule: runs are forgotten by the server after a while. */
-export interface WatchMemory {
+interface WatchMemory {
   /** When the watch began; a pipeline that never succeeded is late from then on. */
   readonly since: number;
   readonly lastSuccess: number | null;

@@ -46,7 +46,7 @@ export function isPublicAddress(address: string): boolean {
   }
 }
 
-export function refusal(name: string): MillraceError {
+function refusal(name: string): MillraceError {
   return new MillraceError(
     'config',
     `connection ${name}: its url leads to a private network; set allow_private: true on the connection if that is meant`,

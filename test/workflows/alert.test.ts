@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Alert } from '../../schema/alert.ts';
-import type { AlertDefinition, PipelineDefinition } from '../../schema/definition.ts';
+import type { AlertDefinition, ModelDefinition, PipelineDefinition } from '../../schema/definition.ts';
 import { openProject, sql, type TestProject } from '../pipeline-kit.ts';
 import { createDatabase, dropDatabase } from '../servers.ts';
 import { until } from './until.ts';
@@ -128,6 +128,39 @@ describe('alerts', function () {
     await project.run(pipeline('quiet', 'missing', { alerts: [alertTo('ops', { on: ['late'] }), alertTo('desk', { on: ['failed'] })] }));
     await told('quiet', 1);
     assert.deepEqual(kinds('quiet'), ['failed']);
+  });
+
+  it('tells of a model that fails, once, and not again for the pipeline that it follows', async () => {
+    const model: ModelDefinition = {
+      format: 1,
+      project: project.project,
+      name: 'totals',
+      warehouse: { name: 'warehouse', type: 'postgres', settings: { type: 'postgres', url: warehouse } },
+      sql: 'SELECT count(*) AS n FROM modelled.nothing',
+      build: 'view',
+      into: { schema: 'modelled', table: 'totals' },
+      after: ['modelled'],
+      alerts: [alertTo('ops')],
+      heartbeatTimeout: 60_000,
+    };
+    await sql(source, 'CREATE TABLE something (id int PRIMARY KEY)');
+    const run = async (sqlText: string): Promise<boolean> => {
+      const definition = pipeline('modelled', 'something', { alerts: [alertTo('ops')], models: [{ ...model, sql: sqlText }] });
+      return (await project.run(definition)).ok;
+    };
+    assert.equal(await run(model.sql), false);
+    assert.equal(await run(model.sql), false);
+    await told('totals', 1);
+    assert.equal(await run('SELECT count(*) AS n FROM modelled.something'), true);
+    await told('totals', 2);
+    assert.deepEqual(kinds('totals'), ['failed', 'recovered']);
+    assert.deepEqual(kinds('modelled'), []);
+  });
+
+  it('tells that a run could not even find its streams', async () => {
+    assert.ok(!(await project.run(pipeline('wild', 'none_*', { alerts: [alertTo('ops')] }))).ok);
+    await told('wild', 1);
+    assert.match(received.find(({ name }) => name === 'wild')?.details[0] ?? '', /not-found: .*none_\*/);
   });
 
   it('tells that a pipeline is late while its warehouse is down, and why, once', async () => {
