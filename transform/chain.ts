@@ -202,7 +202,7 @@ export class Chain {
 }
 
 /** DuckDB's message without its prefix for kinds, its excerpt of the statement, and our own names. */
-export function firstLine(error: unknown): string {
+function firstLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const [first = ''] = message.split(/\n\n|\nLINE/);
   return first

@@ -30,7 +30,7 @@ export interface OpenOptions {
 }
 
 /** An input that is ready for SQL. */
-export interface OpenInput {
+interface OpenInput {
   readonly paths: readonly string[];
   /** SELECT of the columns, in the order of `columns`, as text. */
   readonly sql: string;
@@ -75,7 +75,7 @@ function selectColumns(columns: readonly Column[], names: readonly string[], fro
 }
 
 /** Name of the `index`th column as it was read. */
-export function fieldId(index: number): string {
+function fieldId(index: number): string {
   return identifier(`m~r${index}`);
 }
 

@@ -28,10 +28,19 @@ function bounded(chain: Chain, field: Field, value: Scalar): void {
   }
 }
 
+/** A comparison; numerics that no DuckDB type holds are compared as doubles, and exactly where those are equal. */
+function compared(field: Field, sign: string, value: string): string {
+  const left = typedValue(field);
+  if (!field.type.startsWith('numeric') || duckType(field.type) !== 'DOUBLE') return `${left} ${sign} ${value}`;
+  const rough = `${left} ${sign} CAST(${value} AS DOUBLE)`;
+  const exact = `TRY_CAST(${field.id} AS DECIMAL(38,18)) ${sign} TRY_CAST(${value} AS DECIMAL(38,18))`;
+  return `CASE WHEN ${left} = CAST(${value} AS DOUBLE) THEN coalesce(${exact}, ${rough}) ELSE ${rough} END`;
+}
+
 async function list(chain: Chain, field: Field, values: readonly Scalar[]): Promise<string> {
   const parts: string[] = [];
-  for (const value of values) parts.push(await operand(chain, field, value));
-  return `${typedValue(field)} IN (${parts.join(', ')})`;
+  for (const value of values) parts.push(`(${compared(field, '=', await operand(chain, field, value))})`);
+  return parts.join(' OR ');
 }
 
 /** A condition that is true when all comparisons hold. */
@@ -41,7 +50,7 @@ export async function compileComparison(chain: Chain, field: Field, comparison: 
     const value = comparison[name as keyof typeof operators];
     if (value === undefined) continue;
     if (name !== 'eq' && name !== 'ne') bounded(chain, field, value);
-    parts.push(`${typedValue(field)} ${sign} ${await operand(chain, field, value)}`);
+    parts.push(compared(field, sign, await operand(chain, field, value)));
   }
   if (comparison.in !== undefined) parts.push(await list(chain, field, comparison.in));
   if (comparison.is_null !== undefined) parts.push(`${field.id} IS ${comparison.is_null ? '' : 'NOT '}NULL`);
@@ -67,9 +76,9 @@ async function checkPattern(chain: Chain, field: Field, pattern: string): Promis
 
 async function checkBound(chain: Chain, field: Field, name: 'min' | 'max', value: Scalar): Promise<Check> {
   bounded(chain, field, value);
-  const side = name === 'min' ? ['<', 'less than the least'] : ['>', 'greater than the greatest'];
-  const broken = `${typedValue(field)} ${side[0]} ${await operand(chain, field, value)}`;
-  return { rule: name, reason: `the value is ${side[1]} value allowed, ${value}`, broken };
+  const [sign, side] = name === 'min' ? ['<', 'less than the least'] : ['>', 'greater than the greatest'];
+  const broken = compared(field, sign, await operand(chain, field, value));
+  return { rule: name, reason: `the value is ${side} value allowed, ${value}`, broken };
 }
 
 /** The row-wise rules of a column in the order not_null, min, max, pattern, in; `sql` and `unique` are compiled apart. */

@@ -1,6 +1,8 @@
-import { appendFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import type { Column } from '../schema/column.ts';
 import { MillraceError } from '../schema/errors.ts';
 import type { OnFailure, Step } from '../schema/step.ts';
@@ -71,8 +73,8 @@ async function runSteps(request: TransformRequest, opened: OpenInputs, failedPat
     beat: (progress) => request.beat(progress),
     paths: [...opened.inputs.flatMap((input) => input.paths), opened.linesPath, request.outputPath, failedPath],
   });
-  const { pipeline, stream } = request;
-  const chain = new Chain(engine, { pipeline, stream }, request.onFailure, sourceOf(opened, request.inputs, request.columns));
+  const where = { pipeline: request.pipeline, stream: request.stream };
+  const chain = new Chain(engine, where, request.onFailure, sourceOf(opened, request.inputs, request.columns));
   const run = new Run(chain, request, opened);
   await run.start();
   if (opened.foreign) castForeign(run.chain, request.columns, opened.parquet);
@@ -100,7 +102,7 @@ export async function transform(request: TransformRequest): Promise<TransformRes
     refuseBroken(request, broken);
     const failedPath = join(request.tempFolder, 'failed.csv');
     const counts = await runSteps(request, opened, failedPath);
-    if (counts.rejected > 0) await appendFile(request.rejectionsPath, await readFile(failedPath));
+    if (counts.rejected > 0) await pipeline(createReadStream(failedPath), createWriteStream(request.rejectionsPath, { flags: 'a' }));
     return { ...counts, read: counts.read + broken.count, rejected: counts.rejected + broken.count };
   } finally {
     await rm(request.tempFolder, { recursive: true, force: true });

@@ -9,7 +9,7 @@ import { describe as describeSteps, transform, type TransformRequest, type Trans
 export type Row = readonly (string | null)[];
 
 /** The one CSV's rows. */
-export function parseCsv(text: string): readonly Row[] {
+function parseCsv(text: string): readonly Row[] {
   const rows: (string | null)[][] = [];
   const value = /(?:"((?:[^"]|"")*)"|)(,|\n)/gy;
   let row: (string | null)[] = [];

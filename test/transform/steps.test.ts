@@ -209,6 +209,19 @@ describe('transform steps', () => {
     assert.equal(outcome.rows, 2);
   });
 
+  it('compares numbers of many digits exactly', async () => {
+    const columns = [{ name: 'n', type: 'numeric' }];
+    const outcome = await run({
+      files: ['"9007199254740993"\n"9007199254740992.000000001"\n"9007199254740992"\n"1e300"\n"-5"\n'],
+      columns,
+      steps: [
+        { filter: { n: { gt: '9007199254740992' } } },
+        { filter: { n: { in: ['9007199254740993', 1e9, '9007199254740992.000000001'] } } },
+      ],
+    });
+    assert.deepEqual(outcome.output, [['9007199254740993'], ['9007199254740992.000000001']]);
+  });
+
   it('expect unique rejects every row after the first of a value and passes NULLs', async () => {
     const outcome = await clean(['a', 'x', 'y', 'x', '""', '""', 'x'], [{ nullif: [''] }, { expect: { a: { unique: true } } }]);
     assert.deepEqual(rules(outcome), [
