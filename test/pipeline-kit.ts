@@ -85,8 +85,15 @@ export function pipelineOf(project: string, name: string, settings: PipelineSett
 const runnableOf = (definition: PipelineDefinition | ModelDefinition): Runnable =>
   'streams' in definition ? { kind: 'pipeline', definition } : { kind: 'model', definition };
 
-/** Starts a worker on a project of a unique name; with keys, what Temporal stores is encrypted. */
-export async function openProject(prefix = 'test', keys?: PayloadKeys): Promise<TestProject> {
+export interface WorkerPlace {
+  /** Encrypts what Temporal stores. */
+  readonly keys?: PayloadKeys;
+  /** Where references to secrets are looked up; the process's own when not given. */
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/** Starts a worker on a project of a unique name. */
+export async function openProject(prefix = 'test', { keys, environment = process.env }: WorkerPlace = {}): Promise<TestProject> {
   const project = `${prefix}-${randomBytes(5).toString('hex')}`;
   const folder = await mkdtemp(join(tmpdir(), 'millrace-project-'));
   if (Runtime._instance === undefined) Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
@@ -98,7 +105,7 @@ export async function openProject(prefix = 'test', keys?: PayloadKeys): Promise<
     connection: native,
     namespace: 'default',
     taskQueue: taskQueueOf(project),
-    dependencies: await openDependencies({ staging: join(folder, 'staging'), environment: process.env, client }),
+    dependencies: await openDependencies({ staging: join(folder, 'staging'), environment, client }),
     workflowBundle: await testBundle(keys === undefined ? 'clear' : 'encoded'),
     dataConverter,
   });

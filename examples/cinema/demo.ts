@@ -81,7 +81,7 @@ async function demo(demoOf: Demo, warehouse: string, tickets: string): Promise<v
      WHERE pipeline = 'films' AND load_id = (SELECT load_id FROM _millrace.loads WHERE pipeline = 'films' ORDER BY committed_at DESC LIMIT 1)
      GROUP BY 1, 2 ORDER BY 3 DESC`,
   );
-  await load(demoOf, 'tickets', 'A database: 50,000 screenings, and the model built from both');
+  await load(demoOf, 'tickets', 'A database of 50,000 screenings, and the model built from both');
   await query(
     tickets,
     `UPDATE screenings SET tickets = tickets + 1, takings = takings + 9.50, updated_at = now() WHERE id % 500 = 0;

@@ -93,7 +93,7 @@ describe('a run with payload keys', function () {
 
   before(async () => {
     keys = await read(`a:${first}`);
-    [source, warehouse, project] = await Promise.all([createDatabase('source'), createDatabase('warehouse'), openProject('codec', keys)]);
+    [source, warehouse, project] = await Promise.all([createDatabase('source'), createDatabase('warehouse'), openProject('codec', { keys })]);
     await sql(source, `CREATE TABLE orders (id int PRIMARY KEY, note text); INSERT INTO orders VALUES (1, 'CANARY'), (2, 'other')`);
   });
 

@@ -8,7 +8,7 @@ SELECT coalesce(l.reference, b.reference) AS reference,
        l.amount AS ledger_amount,
        b.amount AS bank_amount,
        b.amount - l.amount AS difference,
-       l.posted_at::date AS posted_on,
+       l.posted_on,
        b.booked_on
 FROM finance_raw.ledger l
 FULL JOIN finance_raw.bank b ON b.reference = l.reference
