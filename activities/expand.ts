@@ -4,6 +4,7 @@ import type { StreamPart } from '../schema/run.ts';
 import type { Stream } from '../schema/stream.ts';
 import { MillraceError } from '../schema/errors.ts';
 import { looseAttempt } from './attempt.ts';
+import { checkPipelineDefinition } from './check-definition.ts';
 import type { Dependencies } from './dependencies.ts';
 
 const hasWildcard = (pattern: string): boolean => pattern.includes('*');
@@ -79,6 +80,7 @@ export async function expandPipeline(deps: Dependencies, pipeline: PipelineDefin
 /** The streams of a pipeline, as a step. */
 export const createExpand = (deps: Dependencies) =>
   async function expand(pipeline: PipelineDefinition): Promise<readonly StreamPart[]> {
+    checkPipelineDefinition(pipeline);
     return await expandPipeline(deps, pipeline, looseAttempt('expand'));
   };
 

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
+import { activityInfo } from '@temporalio/activity';
 import type { Source, SourcePlan } from '../connectors/connector.ts';
 import type { Column } from '../schema/column.ts';
-import type { PipelineDefinition } from '../schema/definition.ts';
-import { definitionFormat, pipelineDefinition } from '../schema/definition.ts';
 import { MillraceError } from '../schema/errors.ts';
 import type { Fingerprint, Load, StreamState } from '../schema/load.ts';
 import type { PlanSummary, StreamRun } from '../schema/run.ts';
 import type { Stream } from '../schema/stream.ts';
 import { describe, needsWholeStream } from '../transform/transform.ts';
 import { currentAttempt } from './attempt.ts';
+import { checkPipelineDefinition } from './check-definition.ts';
 import type { Dependencies } from './dependencies.ts';
 import { folderOf, writeJson, type PlanFile } from './plan-file.ts';
 
@@ -21,22 +21,6 @@ export interface PlanInput {
   readonly loadId: string;
   readonly workflowId: string;
   readonly runId: string;
-}
-
-/** Refuses a definition of a newer format, and one that isn't of its form. */
-function validate(pipeline: PipelineDefinition): void {
-  if (pipeline.format > definitionFormat) {
-    throw new MillraceError(
-      'config',
-      `pipeline ${pipeline.name} was applied by a newer millrace (definition format ${pipeline.format}; this worker reads up to ${definitionFormat}): update the worker`,
-    );
-  }
-  const parsed = pipelineDefinition.safeParse(pipeline);
-  if (!parsed.success)
-    throw new MillraceError(
-      'config',
-      `pipeline ${pipeline.name}: the definition is damaged: ${parsed.error.issues[0]?.message ?? ''}; run millrace apply again`,
-    );
 }
 
 async function findStream(source: Source, run: StreamRun, attempt: ReturnType<typeof currentAttempt>): Promise<Stream> {
@@ -138,12 +122,12 @@ async function planSource(deps: Dependencies, input: PlanInput): Promise<Sources
   return { stream, state, source: planned };
 }
 
-/** Fixes what a run reads and what its load delivers, and keeps it in staging. */
+/** Fixes what a run reads and what its load delivers, and keeps it in staging under a name of its attempt, so that one that was given up can't change it. */
 export const createPlan = (deps: Dependencies) =>
   async function plan(input: PlanInput): Promise<PlanSummary> {
     const { run, loadId } = input;
     const { pipeline, part, options } = run;
-    validate(pipeline);
+    checkPipelineDefinition(pipeline);
     const { stream, state, source } = await planSource(deps, input);
     const key = keyOf(run, stream);
     const steps = part.definition.transform.slice(source.stepsTaken);
@@ -173,7 +157,7 @@ export const createPlan = (deps: Dependencies) =>
     const signal = currentAttempt(loadId, 'plan').signal;
     return {
       loadId,
-      plan: await writeJson(deps.staging, `${folderOf(load)}/plan.json`, file, signal),
+      plan: await writeJson(deps.staging, `${folderOf(load)}/plan-${activityInfo().attempt}.json`, file, signal),
       partitions: source.partitions.length,
       transforms,
       wholeStream: transforms && needsWholeStream(steps),
