@@ -2,6 +2,7 @@ import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { Prepared } from '../schema/load.ts';
 import type { GoingLoad, PartitionResult, StagedPart, StreamRun } from '../schema/run.ts';
 import { limit } from './limit.ts';
+import { grouped } from './page.ts';
 import { dataSteps } from './steps.ts';
 import type { Track } from './track.ts';
 
@@ -20,12 +21,6 @@ async function allOrNone(works: readonly (() => Promise<void>)[]): Promise<void>
 
 const preparedOf = (going: GoingLoad): Prepared => ({ epoch: going.epoch, table: going.table, notes: [] });
 
-export interface Moved {
-  readonly loaded: readonly PartitionResult[];
-  /** False when the history got long: the run goes on as a new one with what is loaded. */
-  readonly complete: boolean;
-}
-
 /** The lanes of one load: extract, transform and load, each with its own limit, so that they overlap. */
 function lanesOf(run: StreamRun, going: GoingLoad) {
   const { pipeline } = run;
@@ -36,13 +31,18 @@ function lanesOf(run: StreamRun, going: GoingLoad) {
   const loading = limit(pipeline.parallelPartitions);
   const of = (no: number): string => `${run.part.stream} ${no + 1}/${plan.partitions}`;
   return {
-    extract: (no: number): Promise<StagedPart> =>
-      extracting(() => steps.extract.executeWithOptions({ summary: `extract ${of(no)}` }, [{ plan: plan.plan, no }])),
+    /** Undefined when the history has got long before the partition's turn came. */
+    extract: (no: number): Promise<StagedPart | undefined> =>
+      extracting(async () =>
+        !plan.wholeStream && workflowInfo().continueAsNewSuggested
+          ? undefined
+          : await steps.extract.executeWithOptions({ summary: `extract ${of(no)}` }, [{ plan: plan.plan, no }]),
+      ),
     transform: (no: number, parts: readonly { no: number; file: StagedPart }[]): Promise<PartitionResult> =>
       transforming(() => steps.transform.executeWithOptions({ summary: `transform ${of(no)}` }, [{ plan: plan.plan, no, parts }])),
     load: (part: PartitionResult): Promise<unknown> =>
       loading(() =>
-        steps.load.executeWithOptions({ summary: `load ${of(part.no)}: ${part.file.rows} rows` }, [
+        steps.load.executeWithOptions({ summary: `load ${of(part.no)}: ${grouped(part.file.rows)} rows` }, [
           { plan: plan.plan, transforms: plan.transforms, prepared: preparedOf(going), no: part.no, file: part.file },
         ]),
       ),
@@ -70,10 +70,12 @@ function totals(loaded: readonly PartitionResult[]) {
   };
 }
 
-/** Moves the partitions of a load, overlapping, into the load's table. */
-export async function move(run: StreamRun, going: GoingLoad, track: Track): Promise<Moved> {
+/**
+ * Moves the partitions of a load, overlapping, into the load's table; `loaded` takes them as they are there.
+ * @returns false when the history got long: the run goes on as a new one with what is loaded
+ */
+export async function move(run: StreamRun, going: GoingLoad, loaded: PartitionResult[], track: Track): Promise<boolean> {
   const lanes = lanesOf(run, going);
-  const loaded = [...going.loaded];
   const { partitions, transforms, wholeStream } = going.plan;
   const report = (step: string): void => track.update({ step, ...totals(loaded) });
   const finish = async (part: PartitionResult): Promise<void> => {
@@ -81,11 +83,17 @@ export async function move(run: StreamRun, going: GoingLoad, track: Track): Prom
     loaded.push(part);
     report(`load ${loaded.length}/${wholeStream ? 1 : partitions}`);
   };
+  if (loaded.length > 0) report('extract');
   const todo = Array.from({ length: partitions }, (_, no) => no).filter((no) => !loaded.some((part) => part.no === no));
   if (wholeStream) {
-    if (loaded.length > 0) return { loaded, complete: true };
+    if (loaded.length > 0) return true;
     const parts: { no: number; file: StagedPart }[] = [];
-    await allOrNone(todo.map((no) => async () => void parts.push({ no, file: await lanes.extract(no) })));
+    await allOrNone(
+      todo.map((no) => async () => {
+        const file = await lanes.extract(no);
+        if (file !== undefined) parts.push({ no, file });
+      }),
+    );
     report('transform');
     await finish(
       await lanes.transform(
@@ -93,20 +101,18 @@ export async function move(run: StreamRun, going: GoingLoad, track: Track): Prom
         parts.toSorted((a, b) => a.no - b.no),
       ),
     );
-    return { loaded, complete: true };
+    return true;
   }
-  let left = 0;
+  let complete = true;
   await allOrNone(
     todo.map((no) => async () => {
-      if (workflowInfo().continueAsNewSuggested) {
-        left += 1;
-        return;
-      }
       const file = await lanes.extract(no);
-      await finish(transforms ? await lanes.transform(no, [{ no, file }]) : asExtracted(no, file));
+      if (file === undefined) complete = false;
+      else await finish(transforms ? await lanes.transform(no, [{ no, file }]) : asExtracted(no, file));
     }),
   );
-  return { loaded: loaded.toSorted((a, b) => a.no - b.no), complete: left === 0 };
+  loaded.sort((a, b) => a.no - b.no);
+  return complete;
 }
 
 /** Loads staged files again, after the warehouse lost a table; files that it still has are left alone. */

@@ -61,7 +61,8 @@ async function loadPart(run: PipelineRun, part: StreamPart): Promise<StreamRepor
 }
 
 async function takenReport(part: StreamPart, workflowId: string): Promise<StreamReport> {
-  const by = (await bookSteps.findRun(workflowId)) ?? { workflowId, runId: '' };
+  const found = await bookSteps.findRun.executeWithOptions({ summary: `find who loads ${part.stream}` }, [workflowId]).catch(() => null);
+  const by = found ?? { workflowId, runId: '' };
   const failure: Failure = { code: 'conflict', message: `another run is loading ${part.stream}: ${by.workflowId}` };
   return { ...waiting(part), status: 'taken', by, failure };
 }

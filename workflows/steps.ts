@@ -20,9 +20,14 @@ export function dataSteps(heartbeatTimeout: number) {
   });
 }
 
+/** Lets a load go; given up itself after an hour, because the next load of the stream does the same. */
+export function giveUpSteps(heartbeatTimeout: number) {
+  return proxyActivities<Pick<Activities, 'giveUp'>>({ scheduleToCloseTimeout: '1 hour', heartbeatTimeout, cancellationType, retry });
+}
+
 /** Bookkeeping around a load: short, and given up after an hour. */
-export const bookSteps = proxyActivities<Pick<Activities, 'giveUp' | 'cleanUp' | 'findRun'>>({
-  startToCloseTimeout: '5 minutes',
+export const bookSteps = proxyActivities<Pick<Activities, 'cleanUp' | 'findRun'>>({
+  startToCloseTimeout: '1 minute',
   scheduleToCloseTimeout: '1 hour',
   cancellationType,
   retry,
@@ -44,5 +49,6 @@ export function modelSteps(heartbeatTimeout: number) {
 /** Questions to connections: short, and not repeated for long, because a person waits. */
 export const checkSteps = proxyActivities<Pick<Activities, 'checkConnection' | 'checkPipeline'>>({
   startToCloseTimeout: '2 minutes',
+  cancellationType,
   retry: { maximumAttempts: 2, nonRetryableErrorTypes },
 });

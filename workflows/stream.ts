@@ -4,7 +4,7 @@ import type { GoingLoad, PartitionResult, PlanSummary, StreamReport, StreamRun }
 import { failureOf } from './failure.ts';
 import { measureStream } from './measure.ts';
 import { loadAgain, move } from './move.ts';
-import { bookSteps, dataSteps } from './steps.ts';
+import { bookSteps, dataSteps, giveUpSteps } from './steps.ts';
 import { trackStream, type Track } from './track.ts';
 
 /** Loads that another load overtook, or whose staged files were lost, are planned again this often. */
@@ -24,7 +24,7 @@ async function begin(run: StreamRun, track: Track): Promise<GoingLoad> {
     track.update({ step: 'extract', notes });
     return { plan, epoch: prepared.epoch, table: prepared.table, notes, loaded: [], startedAt };
   } catch (error) {
-    await giveUp(plan, undefined, [], failureOf(error).message);
+    await giveUp(run, plan, undefined, [], failureOf(error).message);
     throw error;
   }
 }
@@ -33,14 +33,16 @@ const preparedOf = (going: GoingLoad): Prepared => ({ epoch: going.epoch, table:
 
 /** Lets a load go, whatever became of the run: its table must not stay. */
 async function giveUp(
+  run: StreamRun,
   plan: PlanSummary,
   going: GoingLoad | undefined,
   partitions: readonly PartitionResult[],
   reason: string,
 ): Promise<void> {
-  const prepared = going === undefined ? {} : { prepared: preparedOf(going) };
+  const input = { plan: plan.plan, ...(going === undefined ? {} : { prepared: preparedOf(going) }), partitions, reason };
+  const { giveUp: step } = giveUpSteps(run.pipeline.heartbeatTimeout);
   try {
-    await CancellationScope.nonCancellable(() => bookSteps.giveUp({ plan: plan.plan, ...prepared, partitions, reason }));
+    await CancellationScope.nonCancellable(() => step.executeWithOptions({ summary: `give up ${run.part.stream}` }, [input]));
   } catch (error) {
     log.warn('a load could not be given up; the next one removes its table', { error: failureOf(error).message });
   }
@@ -55,7 +57,7 @@ async function commit(run: StreamRun, going: GoingLoad, partitions: readonly Par
     return await once();
   } catch (error) {
     if (failureOf(error).code !== 'staging-lost') throw error;
-    await dataSteps(run.pipeline.heartbeatTimeout).prepare(going.plan.plan);
+    await steps.prepare.executeWithOptions({ summary: `prepare ${run.part.stream} again` }, [going.plan.plan]);
     await loadAgain(run, going, partitions);
     return await once();
   }
@@ -63,23 +65,21 @@ async function commit(run: StreamRun, going: GoingLoad, partitions: readonly Par
 
 async function deliver(run: StreamRun, track: Track): Promise<StreamReport> {
   const going = run.going ?? (await begin(run, track));
-  let loaded: readonly PartitionResult[] = going.loaded;
+  const loaded = [...going.loaded];
   let committed: Committed;
   try {
-    const moved = await move(run, going, track);
-    loaded = moved.loaded;
-    if (!moved.complete) await continueAsNew<typeof stream>({ ...run, going: { ...going, loaded } });
+    if (!(await move(run, going, loaded, track))) await continueAsNew<typeof stream>({ ...run, going: { ...going, loaded } });
     track.update({ step: 'commit' });
     committed = await commit(run, going, loaded);
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
-    await giveUp(going.plan, going, loaded, failureOf(error).message);
+    await giveUp(run, going.plan, going, loaded, failureOf(error).message);
     throw error;
   }
   const { version: _, notes, ...counts } = committed;
   track.update({ step: 'clean up', ...counts, notes: [...going.notes, ...notes] });
   try {
-    await bookSteps.cleanUp(going.plan.plan);
+    await bookSteps.cleanUp.executeWithOptions({ summary: `clean up after ${run.part.stream}` }, [going.plan.plan]);
   } catch (error) {
     log.warn('staging was not cleaned up', { error: failureOf(error).message });
   }

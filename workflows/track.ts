@@ -9,8 +9,8 @@ export const streamProgressQuery = defineQuery<StreamReport>('streamProgress');
 /** A stream tells its run how far it is. */
 export const streamProgressed = defineSignal<[StreamReport]>('streamProgressed');
 
-/** Signals of one stream to its run are at least this far apart. */
-const signalEvery = 2000;
+/** Milliseconds between two signals of a stream to its run: further apart the longer it takes, for they all stay in the run's history. */
+const signalEvery = (elapsed: number): number => Math.min(60_000, Math.max(2000, elapsed / 10));
 
 export interface Track {
   readonly report: () => StreamReport;
@@ -21,12 +21,13 @@ export interface Track {
 /** Keeps a stream's report, answers for it, and lets the run's page live. */
 export function trackStream(run: StreamRun): Track {
   const startedAt = run.going?.startedAt ?? Date.now();
-  let signalledAt = startedAt;
+  let signalledAt = Date.now();
   let report: StreamReport = {
     stream: run.part.stream,
     target: `${run.part.target.schema}.${run.part.target.table}`,
     status: 'running',
     step: 'plan',
+    ...(run.going === undefined ? {} : { loadId: run.going.plan.loadId }),
     read: 0,
     loaded: 0,
     rejected: 0,
@@ -36,14 +37,15 @@ export function trackStream(run: StreamRun): Track {
     deleted: 0,
     bytes: 0,
     seconds: 0,
-    notes: [],
+    notes: run.going?.notes ?? [],
   };
   const timed = (): StreamReport => ({ ...report, seconds: (Date.now() - startedAt) / 1000 });
   setHandler(streamProgressQuery, timed);
   const tellRun = (): void => {
     const { parent } = workflowInfo();
-    if (parent === undefined || Date.now() - signalledAt < signalEvery) return;
-    signalledAt = Date.now();
+    const now = Date.now();
+    if (parent === undefined || now - signalledAt < signalEvery(now - startedAt)) return;
+    signalledAt = now;
     // The run may have ended; nobody is left to tell then.
     getExternalWorkflowHandle(parent.workflowId, parent.runId)
       .signal(streamProgressed, timed())
