@@ -5,7 +5,7 @@ import { dropLoadTable } from './load-table.ts';
 import { openSession, type WarehouseContext } from './open.ts';
 import { committedEpoch } from './prepare.ts';
 import { receiveRejections, storeRejections } from './rejections.ts';
-import { endEarlierSessions, inTransaction } from './transaction.ts';
+import { endSessionsOf, inTransaction } from './transaction.ts';
 
 /** Gives up a load: shuts its sessions out, drops its table, and keeps a counted sample of its rejections. A committed load stays as it is. */
 export async function discard(
@@ -18,7 +18,7 @@ export async function discard(
 ): Promise<void> {
   await using session = await openSession(context, attempt, load);
   const rejected = await session.run(async (client) => {
-    await endEarlierSessions(client);
+    await endSessionsOf(client, load.id);
     await ensureBooks(client);
     return await receiveRejections(client, rejections, attempt);
   });

@@ -58,3 +58,12 @@ export async function endEarlierSessions(client: pg.Client): Promise<void> {
        AND datname = current_database() AND usename = current_user`,
   );
 }
+
+/** Ends all other sessions that work for a load, so that none of them holds its table, and waits for their end. */
+export async function endSessionsOf(client: pg.Client, loadId: string): Promise<void> {
+  await client.query(
+    `SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity
+     WHERE starts_with(application_name, $1) AND pid <> pg_catalog.pg_backend_pid() AND datname = current_database() AND usename = current_user`,
+    [`millrace:${loadId}:`],
+  );
+}
