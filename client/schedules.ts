@@ -11,7 +11,7 @@ import { TypedSearchAttributes } from '@temporalio/common';
 import { MillraceError } from '../schema/errors.ts';
 import type { Schedule } from '../schema/schedule.ts';
 import { runIdOf, taskQueueOf } from './names.ts';
-import { type Runnable, workflowOf } from './runs.ts';
+import { type Runnable, summaryOf, workflowOf } from './runs.ts';
 import { searchAttributesOf } from './search-attributes.ts';
 import { type Watched, watchSchedule } from './watch-schedules.ts';
 
@@ -62,7 +62,8 @@ async function wantedOf(client: Client, scheduled: Scheduled | Watched): Promise
 async function optionsOf(client: Client, scheduled: Scheduled): Promise<ScheduleOptions> {
   const { runnable, schedule, hash } = scheduled;
   const { project, name } = runnable.definition;
-  const { type, args } = workflowOf(runnable, { trigger: 'schedule', fullRefresh: false });
+  const options = { trigger: 'schedule', fullRefresh: false } as const;
+  const { type, args } = workflowOf(runnable, options);
   const attributes = await searchAttributesOf(client, project, name, runnable.kind);
   const spec = 'cron' in schedule.when ? { cronExpressions: [schedule.when.cron] } : { intervals: [{ every: schedule.when.every }] };
   return {
@@ -74,6 +75,7 @@ async function optionsOf(client: Client, scheduled: Scheduled): Promise<Schedule
       taskQueue: taskQueueOf(project),
       workflowId: runIdOf(project, name),
       args,
+      ...summaryOf(runnable, options),
       // The memo of the schedule itself can't be updated; the action's can.
       memo: { project, name, kind: runnable.kind, definitionHash: hash },
       ...(attributes.length > 0 ? { typedSearchAttributes: new TypedSearchAttributes(attributes) } : {}),

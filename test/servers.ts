@@ -29,6 +29,15 @@ export async function temporalAddress(): Promise<string> {
   return temporal.address;
 }
 
+/** The address of the UI of the Temporal server that tests use: a dev server's has the port a thousand above. */
+export async function temporalUi(): Promise<string> {
+  const given = process.env['MILLRACE_TEST_TEMPORAL'];
+  if (given !== undefined) return `http://127.0.0.1:${Number(given.split(':').at(-1)) + 1000}`;
+  const { temporal } = await startTestServers({ postgres: false, temporal: true });
+  if (temporal?.uiUrl === undefined) throw new Error('no Temporal UI');
+  return temporal.uiUrl;
+}
+
 /** The environment of tests' servers: no Temporal of the user's own, by variable or profile. */
 export function testEnvironment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_') || name === 'TEMPORAL_CLI_PATH');

@@ -1,44 +1,76 @@
 import type { ModelReport, RunReport, StreamReport } from '../schema/run.ts';
 
-const number = (value: number): string => value.toString().replace(/\B(?=(\d{3})+$)/g, ' ');
+/** Digits in groups, held together: the UI gives the table half the window, and would break the number. */
+export const grouped = (value: number): string => value.toString().replace(/\B(?=(\d{3})+$)/g, '\u00A0');
+
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+const time = (seconds: number): string => `${seconds.toFixed(1)}\u00A0s`;
 
-function rate(stream: StreamReport): string {
-  return stream.seconds > 0 && stream.read > 0 ? `${number(Math.round(stream.read / stream.seconds))}/s` : '';
+interface Column<Report> {
+  readonly title: string;
+  readonly of: (report: Report) => string;
+  readonly right?: true;
 }
 
-function row(stream: StreamReport): string {
-  const counts = [stream.read, stream.loaded, stream.rejected, stream.filtered, stream.duplicates, stream.unchanged, stream.deleted];
-  return `| ${[cell(stream.stream), cell(stream.target), stream.status, stream.step, ...counts.map(number), rate(stream), stream.seconds.toFixed(1)].join(' | ')} |`;
+function rate({ seconds, read }: StreamReport): string {
+  return seconds > 0 && read > 0 ? `${grouped(Math.round(read / seconds))}/s` : '';
 }
 
-function modelRow(model: ModelReport): string {
-  return `| ${[cell(model.model), model.status, number(model.rows), model.seconds.toFixed(1)].join(' | ')} |`;
+const always: readonly Column<StreamReport>[] = [
+  { title: 'stream', of: ({ stream }) => cell(stream) },
+  { title: 'status', of: ({ status, step }) => cell(step === '' ? status : `${status}: ${step}`) },
+  { title: 'read', right: true, of: ({ read }) => grouped(read) },
+  { title: 'loaded', right: true, of: ({ loaded }) => grouped(loaded) },
+];
+
+/** Counts that most runs have none of; a column for each that this one has. */
+const sometimes = ['rejected', 'filtered', 'duplicates', 'unchanged', 'deleted'] as const;
+
+function columnsOf(streams: readonly StreamReport[]): readonly Column<StreamReport>[] {
+  const counted = sometimes.filter((count) => streams.some((stream) => stream[count] > 0));
+  return [
+    ...always,
+    ...counted.map((count): Column<StreamReport> => ({ title: count, right: true, of: (stream) => grouped(stream[count]) })),
+    { title: 'rate', right: true, of: rate },
+    { title: 'time', right: true, of: ({ seconds }) => time(seconds) },
+  ];
 }
 
-/** Sentences below the table: what failed, and what is worth knowing. */
-function remarks(report: RunReport): string[] {
+const modelColumns: readonly Column<ModelReport>[] = [
+  { title: 'model', of: ({ model }) => cell(model) },
+  { title: 'status', of: ({ status }) => status },
+  { title: 'rows', right: true, of: ({ rows }) => grouped(rows) },
+  { title: 'time', right: true, of: ({ seconds }) => time(seconds) },
+];
+
+const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
+function table<Report>(columns: readonly Column<Report>[], reports: readonly Report[]): readonly string[] {
+  if (reports.length === 0) return [];
+  const rule = `|${columns.map(({ right }) => (right ? '---:' : '---')).join('|')}|`;
+  return ['', line(columns.map(({ title }) => title)), rule, ...reports.map((report) => line(columns.map(({ of }) => of(report))))];
+}
+
+/** Sentences below the tables: what failed, and what is worth knowing. */
+function remarks(report: RunReport): readonly string[] {
   const parts = [
     ...report.streams.map(({ stream, failure, notes }) => ({ name: stream, failure, notes })),
     ...report.models.map(({ model, failure, notes }) => ({ name: model, failure, notes })),
   ];
-  return parts.flatMap(({ name, failure, notes }) => [
+  const lines = parts.flatMap(({ name, failure, notes }) => [
     ...(failure === undefined ? [] : [`- **${cell(name)}: ${failure.code}**: ${cell(failure.message)}`]),
     ...notes.map((note) => `- ${cell(name)}: ${cell(note)}`),
   ]);
+  return lines.length > 0 ? ['', ...lines] : [];
 }
 
 /** The run page of the Temporal UI, as Markdown. */
 export function page(report: RunReport): string {
   const lines = [
     `**${report.pipeline}**: ${report.status}`,
-    '',
-    '| stream | to | status | step | read | loaded | rejected | filtered | duplicates | unchanged | deleted | rate | seconds |',
-    '|---|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|',
-    ...report.streams.map(row),
+    ...table(columnsOf(report.streams), report.streams),
+    ...table(modelColumns, report.models),
+    ...remarks(report),
   ];
-  if (report.models.length > 0)
-    lines.push('', '| model | status | rows | seconds |', '|---|---|---:|---:|', ...report.models.map(modelRow));
-  const below = remarks(report);
-  return [...lines, ...(below.length > 0 ? ['', ...below] : [])].join('\n').slice(0, 18_000);
+  return lines.join('\n').slice(0, 18_000);
 }
