@@ -61,7 +61,7 @@ async function open(client: pg.Client, load: Load, epoch: number, manifest: Mani
       load.stream,
       load.target.schema,
       load.target.table,
-      load.definition.mode,
+      load.reconciles ? 'reconcile' : load.definition.mode,
       load.generation,
       load.expectedVersion + 1,
       epoch,

@@ -49,8 +49,8 @@ export async function listRejections(
     context,
     attempt,
     `SELECT id, load_id::text AS "loadId", pipeline, stream, "partition", file, "position", key, "column", rule, reason, "row",
-       ${iso('at')} AS at, ${iso('closed_at')} AS "closedAt"
-     FROM _millrace.rejections WHERE ${where} AND ($4 OR closed_at IS NULL) AND ($5::uuid IS NULL OR load_id = $5) AND ($6::bigint IS NULL OR id > $6)
+       ${iso('at')} AS at, ${iso('closed_at')} AS "closedAt", EXISTS (SELECT FROM _millrace.loads l WHERE l.load_id = r.load_id) AS committed
+     FROM _millrace.rejections r WHERE ${where} AND ($4 OR closed_at IS NULL) AND ($5::uuid IS NULL OR load_id = $5) AND ($6::bigint IS NULL OR id > $6)
      ORDER BY id LIMIT $7`,
     [...values(query), query.all ?? false, query.loadId ?? null, query.after ?? null, query.limit],
   );

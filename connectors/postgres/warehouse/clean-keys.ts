@@ -2,7 +2,7 @@ import { MillraceError } from '../../../schema/errors.ts';
 import { quoteIdentifier, quoteLiteral } from '../sql.ts';
 import type { Delivery } from './delivery.ts';
 import { columnList, orderColumn, place } from './names.ts';
-import { keepSample } from './rejections.ts';
+import { sampleOf } from './rejections.ts';
 import { lost, type Shape } from './verify.ts';
 
 /** Thrown in a commit when keys repeat and the load's table didn't keep the order of rows: it is loaded again into one that does. */
@@ -58,7 +58,7 @@ async function rejectNullKeys(delivery: Delivery, count: number): Promise<void> 
   const kept = load.definition.protect.length === 0 ? read : `${read} || ${quoteLiteral(JSON.stringify(maskOf(load)))}::jsonb`;
   await client.query(
     `INSERT INTO _millrace.rejections (project, pipeline, stream, load_id, "column", rule, reason, "row")
-     SELECT $1, $2, $3, $4, $5, 'not_null', 'the key has no value', (${kept})::text FROM ${table.name} s WHERE ${isNull} LIMIT ${keepSample}`,
+     SELECT $1, $2, $3, $4, $5, 'not_null', 'the key has no value', (${kept})::text FROM ${table.name} s WHERE ${isNull} LIMIT ${sampleOf(load)}`,
     [load.project, load.pipeline, load.stream, load.id, column],
   );
   await client.query(`DELETE FROM ${table.name} WHERE ${isNull}`);

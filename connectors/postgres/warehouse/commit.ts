@@ -12,19 +12,22 @@ import { addColumns, widenColumns } from './evolve.ts';
 import { holdFence } from './fence.ts';
 import { createTarget, fill } from './fill.ts';
 import { history } from './history.ts';
-import { findLoadTable } from './load-table.ts';
+import { findLoadTable, type LoadTable } from './load-table.ts';
 import { merge } from './merge.ts';
 import { openSession, type WarehouseContext } from './open.ts';
+import { keyDefinition } from './own-columns.ts';
 import { bookTable } from './ownership.ts';
 import { canSwap } from './prepare.ts';
+import { reconcile } from './reconcile.ts';
 import { closeRejections } from './rejected-keys.ts';
 import { receiveRejections, storeRejections } from './rejections.ts';
+import { addRetried } from './retried.ts';
 import { startAgain } from './start-again.ts';
-import { moveState } from './state.ts';
+import { isReconcileDue, moveState } from './state.ts';
 import { swap } from './swap.ts';
-import { findTarget } from './target.ts';
+import { findTarget, type TargetTable } from './target.ts';
 import { endEarlierSessions, inTransaction } from './transaction.ts';
-import { lost, measure, verifyFiles, verifyRows } from './verify.ts';
+import { lost, measure, shapeOf, verifyFiles, verifyRows, type Shape } from './verify.ts';
 import { MillraceError } from '../../../schema/errors.ts';
 
 /** Delivers a load in one transaction; a second call returns what was committed. */
@@ -39,7 +42,7 @@ export async function commit(
   await using session = await openSession(context, attempt, load);
   const done = await session.run(async (client) => {
     await endEarlierSessions(client);
-    return await readCommitted(client, load.id);
+    return await committedBefore(client, load);
   });
   if (done !== undefined) return done;
   await session.run((client) => receiveRejections(client, rejections, attempt));
@@ -59,6 +62,16 @@ export async function commit(
   }
 }
 
+/** What an earlier attempt has committed. */
+async function committedBefore(client: pg.Client, load: Load): Promise<Committed | undefined> {
+  const committed = await readCommitted(client, load.id);
+  return committed === undefined ? undefined : await withReconcile(client, load, committed);
+}
+
+async function withReconcile(client: pg.Client, load: Load, committed: Committed): Promise<Committed> {
+  return (await isReconcileDue(client, load)) ? { ...committed, reconcile: true } : committed;
+}
+
 /** Adds planned columns in a short transaction of its own, so that the commit never waits for it. */
 async function evolve(client: pg.Client, load: Load, prepared: Prepared): Promise<void> {
   await holdFence(client, load, prepared.epoch, 'FOR SHARE');
@@ -68,36 +81,46 @@ async function evolve(client: pg.Client, load: Load, prepared: Prepared): Promis
 }
 
 async function commitOnce(client: pg.Client, load: Load, prepared: Prepared, manifest: Manifest): Promise<Committed> {
-  const done = await readCommitted(client, load.id);
+  const done = await committedBefore(client, load);
   if (done !== undefined) return done;
   const fence = await holdFence(client, load, prepared.epoch, 'FOR SHARE');
   const other = await bookLoad.open(client, load, prepared.epoch, manifest);
   if (other !== undefined) return other;
   await moveState(client, load, fence.rebuild);
   const table = await verifyFiles(client, load, await findLoadTable(client, load.id), manifest);
-  const shape = await measure(client, table, table.logged ? [] : keyOf(load));
-  verifyRows(load, manifest, shape.rows);
   const target = await findTarget(client, load.target);
   const contract = planContract(load, target);
+  const swaps = fence.rebuild && table.logged && canSwap(load, contract, await dependentsOf(client, target));
+  const shape = await measureDelivery(client, load, table, manifest, swaps);
   const delivery = { client, load, fence, table, shape, contract, target, rejected: manifest.rejected };
   await closeRejections(delivery);
-  const delivered = await deliver(delivery);
+  const delivered = swaps ? await swap(delivery) : await deliver(delivery);
   await storeRejections(client, load);
   await bookTable(client, load, target !== undefined && load.definition.adopt);
   await client.query(`DROP TABLE IF EXISTS ${table.name}`);
-  return await bookLoad.close(client, load, manifest, delivered, contract.notes);
+  return await withReconcile(client, load, await bookLoad.close(client, load, manifest, delivered, contract.notes));
+}
+
+/** Counts what is to be delivered and checks it against the manifest; a swap with a key leaves that to the key's index. */
+async function measureDelivery(client: pg.Client, load: Load, table: LoadTable, manifest: Manifest, swaps: boolean): Promise<Shape> {
+  if (swaps && keyDefinition(load) !== undefined) return shapeOf(manifest);
+  const shape = await measure(client, table, swaps ? [] : keyOf(load));
+  verifyRows(load, shapeOf(manifest).rows, shape.rows);
+  return shape;
+}
+
+async function dependentsOf(client: pg.Client, target: TargetTable | undefined): Promise<readonly string[]> {
+  return target === undefined ? [] : await findDependents(client, target.oid);
 }
 
 function keyOf(load: Load): readonly string[] {
-  return load.definition.mode === 'append' ? [] : load.definition.key;
+  return load.definition.mode === 'append' || load.reconciles ? [] : load.definition.key;
 }
 
+/** Delivers by SQL into the table that is there. */
 async function deliver(delivery: Delivery): Promise<Delivered> {
-  const { client, load, fence, table, contract } = delivery;
-  if (fence.rebuild && table.logged) {
-    const dependents = delivery.target === undefined ? [] : await findDependents(client, delivery.target.oid);
-    if (canSwap(load, contract, dependents)) return await swap(delivery);
-  }
+  const { client, load, fence, contract } = delivery;
+  if (load.reconciles) return await reconcile(delivery);
   if (delivery.target === undefined) await createTarget(delivery);
   const target = delivery.target ?? (await findTarget(client, load.target));
   if (target === undefined) throw lost(load, 'its target vanished');
@@ -110,6 +133,7 @@ async function deliver(delivery: Delivery): Promise<Delivered> {
   await widenColumns(client, load, contract, target);
   const ready = { ...delivery, target: (await findTarget(client, load.target)) ?? target };
   if (fence.rebuild) return await rebuild(ready);
+  if (load.retries !== undefined && load.definition.mode === 'replace') return await addRetried(ready);
   return await deliverBy[load.definition.mode](ready);
 }
 

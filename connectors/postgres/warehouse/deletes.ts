@@ -1,9 +1,9 @@
 import { MillraceError } from '../../../schema/errors.ts';
 import { quoteTable } from '../sql.ts';
+import { sqlType } from '../types.ts';
 import type { Delivery } from './delivery.ts';
-import { deletedAtColumn, place } from './names.ts';
+import { columnList, deletedAtColumn, place } from './names.ts';
 import { isRejectedKey, knowsRejectedKeys } from './rejected-keys.ts';
-import { keysMatch } from './rows.ts';
 
 export interface Deletes {
   readonly deleted: number;
@@ -29,7 +29,7 @@ async function remove(delivery: Delivery): Promise<number> {
   const { client, load, table, rejected } = delivery;
   const target = quoteTable(load.target);
   const present = load.definition.mode === 'history' ? 't._is_current' : marksDeleted(delivery) ? `t.${deletedAtColumn} IS NULL` : 'true';
-  const found = `EXISTS (SELECT FROM ${table.name} s WHERE ${keysMatch(load.definition.key, 's', 't')})`;
+  const found = `EXISTS (SELECT FROM ${table.name} s WHERE ${foundBy(delivery)})`;
   const held =
     rejected === 0 ? '' : ` AND NOT EXISTS (SELECT FROM pg_temp.rejected r WHERE ${isRejectedKey(load.definition.key, 'r', 't')})`;
   const missing = `${present} AND NOT ${found}${held}`;
@@ -42,6 +42,17 @@ async function remove(delivery: Delivery): Promise<number> {
   return rowCount ?? 0;
 }
 
+/** The keys' match, with the load's values in the target's types. */
+function foundBy({ load, target }: Delivery): string {
+  const types = new Map(target?.columns.map((column) => [column.name, column.type]));
+  const given = new Map(load.columns.map((column) => [column.name, column.type]));
+  const cast = (name: string): string => {
+    const type = types.get(name);
+    return type === undefined || type === given.get(name) ? '' : `::${sqlType(type)}`;
+  };
+  return load.definition.key.map((name) => `${columnList([name], 's.')}${cast(name)} = ${columnList([name], 't.')}`).join(' AND ');
+}
+
 function statement(delivery: Delivery, target: string): string {
   if (delivery.load.definition.mode === 'history') return `UPDATE ${target} t SET _valid_to = now(), _is_current = false`;
   return marksDeleted(delivery) ? `UPDATE ${target} t SET ${deletedAtColumn} = now()` : `DELETE FROM ${target} t`;
@@ -52,6 +63,6 @@ function guard({ load }: Delivery, missing: number, present: number): void {
   if (missing <= maxDeleted * present) return;
   throw new MillraceError(
     'rejected',
-    `${place(load)}: ${missing} of ${present} rows of ${load.target.schema}.${load.target.table} are missing in the source, more than guards.deletes (${maxDeleted * 100}%) allows; nothing was loaded. If they are really gone, raise the guard for one run`,
+    `${place(load)}: ${missing} of ${present} rows of ${load.target.schema}.${load.target.table} are missing in the source, more than guards.deletes (${maxDeleted * 100}%) allows; ${load.reconciles ? 'none of them was taken out, and what this run loaded stays' : 'nothing was loaded'}. If they are really gone, raise the guard for one run`,
   );
 }

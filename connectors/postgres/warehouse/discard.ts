@@ -36,6 +36,6 @@ export async function discard(
        ON CONFLICT (load_id) DO NOTHING`,
       [load.id, load.project, load.pipeline, load.stream, reason, rejected, load.workflowId, load.runId],
     );
-    if (rowCount === 1) await storeRejections(client, load);
+    if (rowCount === 1 && load.retries === undefined) await storeRejections(client, load);
   });
 }

@@ -26,7 +26,7 @@ export async function createDirectTable(client: pg.Client, load: Load, target: T
 
 /** Makes the unlogged table of a load that is delivered by SQL; with a key it also keeps the order of rows: (file, position). */
 export async function createStagedTable(client: pg.Client, load: Load): Promise<void> {
-  const ordered = load.definition.key.length > 0;
+  const ordered = load.definition.key.length > 0 && load.reconciles !== true;
   const sequence = `_millrace.${quoteIdentifier(`${loadTableName(load.id)}_seq`)}`;
   const order = `${orderColumn} bigint DEFAULT (current_setting('millrace.file')::bigint << 40) + nextval(${quoteLiteral(sequence)})`;
   if (ordered) await client.query(`CREATE SEQUENCE IF NOT EXISTS ${sequence} CACHE 1000000`);

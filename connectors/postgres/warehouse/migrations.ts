@@ -63,4 +63,8 @@ CREATE TABLE _millrace.tables (
   PRIMARY KEY (table_schema, table_name));
 COMMENT ON TABLE _millrace.tables IS 'Tables that Millrace made or was told to adopt; it writes no others.';
 `,
+  `
+ALTER TABLE _millrace.state ADD COLUMN reconciled_at timestamptz;
+COMMENT ON COLUMN _millrace.state.reconciled_at IS 'The last commit that was made from a complete read of the stream or of its keys.';
+`,
 ];

@@ -13,7 +13,7 @@ import { openSession, type WarehouseContext } from './open.ts';
 import { checkOwnership } from './ownership.ts';
 import { moved, raiseGeneration, readState, type BookedState } from './state.ts';
 import { findTarget, hasUniqueIndex, type TargetTable } from './target.ts';
-import { endEarlierSessions, inTransaction } from './transaction.ts';
+import { endEarlierSessions, endSessionsOf, inTransaction } from './transaction.ts';
 
 /** Takes the fence, checks what must hold, and makes the load's table, in one transaction; again with the same load it changes nothing. */
 export async function prepare(context: WarehouseContext, load: Load, attempt: Attempt): Promise<Prepared> {
@@ -37,6 +37,7 @@ async function prepareOnce(client: pg.Client, load: Load): Promise<Prepared> {
   // A commit that was under way has ended by now, perhaps with this stream's next version.
   if ((await readState(client, load)).version !== state.version) throw moved(load);
   await checkOwnership(client, load, target);
+  requireTarget(load, target);
   const warnings = mayDiffer(load, state, fence) ? [] : checkFingerprint(load, state, target !== undefined);
   if (target !== undefined && !fence.rebuild) await checkShape(client, load, target);
   await raiseGeneration(client, load);
@@ -54,17 +55,23 @@ function mayDiffer(load: Load, state: BookedState, fence: Fence): boolean {
 /** Drops the table of the load that this one shuts out, with the sessions that may still fill it. */
 async function dropPrevious(client: pg.Client, load: Load, { previous }: Fence): Promise<void> {
   if (previous === null || previous === load.id) return;
-  await client.query(
-    `SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity
-     WHERE starts_with(application_name, $1) AND datname = current_database() AND usename = current_user`,
-    [`millrace:${previous}:`],
-  );
+  await endSessionsOf(client, previous);
   await dropLoadTable(client, previous);
 }
 
 /** True when the load builds its target anew: always for `replace`, on a full refresh, and where there is no target yet. */
 function isFull(load: Load, state: BookedState, target: TargetTable | undefined): boolean {
+  if (load.reconciles || load.retries !== undefined) return false;
   return load.definition.mode === 'replace' || load.generation > state.generation || (state.version === 0 && target === undefined);
+}
+
+/** Loads that go into what others have loaded can't make the table. */
+function requireTarget(load: Load, target: TargetTable | undefined): void {
+  if (target !== undefined || (!load.reconciles && load.retries === undefined)) return;
+  throw new MillraceError(
+    'config',
+    `${place(load)}: the table ${load.target.schema}.${load.target.table} is missing. Bring it back, or load everything again with: millrace run ${load.pipeline} --full-refresh`,
+  );
 }
 
 /** Refuses a target that the mode can't be delivered into: one that was adopted, or filled in another mode. */

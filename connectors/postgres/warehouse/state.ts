@@ -50,7 +50,8 @@ export async function raiseGeneration(client: pg.Client, load: Load): Promise<vo
 export async function moveState(client: pg.Client, load: Load, rebuild: boolean): Promise<void> {
   const { rowCount } = await client.query(
     `UPDATE _millrace.state SET version = version + 1, cursor = CASE WHEN $6 THEN $7 ELSE coalesce($7, cursor) END,
-       fingerprint = $8, load_id = $9, updated_at = now()
+       fingerprint = $8, load_id = $9, updated_at = now(),
+       reconciled_at = CASE WHEN $10 THEN now() ELSE reconciled_at END
      WHERE (project, pipeline, stream) = ($1, $2, $3) AND version = $4 AND generation = $5`,
     [
       load.project,
@@ -62,9 +63,22 @@ export async function moveState(client: pg.Client, load: Load, rebuild: boolean)
       load.cursor,
       JSON.stringify(load.fingerprint),
       load.id,
+      rebuild || load.complete,
     ],
   );
   if (rowCount !== 1) throw moved(load);
+}
+
+/** True when a stream's deletes are to be looked for now: its last complete read is longer ago than `reconcileEvery`. */
+export async function isReconcileDue(client: pg.Client, load: Load): Promise<boolean> {
+  const { reconcileEvery, deletes } = load.definition;
+  if (reconcileEvery === undefined || deletes === 'keep' || load.reconciles || load.retries !== undefined) return false;
+  const { rows } = await client.query(
+    `SELECT FROM _millrace.state WHERE (project, pipeline, stream) = ($1, $2, $3)
+       AND (reconciled_at IS NULL OR reconciled_at <= now() - make_interval(secs => $4))`,
+    [load.project, load.pipeline, load.stream, reconcileEvery / 1000],
+  );
+  return rows.length > 0;
 }
 
 /** The refusal of a load whose plan is out of date. */

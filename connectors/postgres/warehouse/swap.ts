@@ -6,7 +6,7 @@ import { nothing, type Delivered, type Delivery } from './delivery.ts';
 import { dropDefaults, extraIndexes, keyDefinition, ownColumns } from './own-columns.ts';
 import { loadTableName } from './names.ts';
 import { findTarget } from './target.ts';
-import { measure } from './verify.ts';
+import { measure, verifyIndexed, verifyRows } from './verify.ts';
 
 /**
  * Makes the load's table the target: our columns and the key are added, then what the old table carries, and only then, for an
@@ -41,10 +41,26 @@ async function oldTable({ client, load, target }: Delivery): Promise<string> {
 async function takePlace({ client, load, table }: Delivery): Promise<void> {
   const { schema, table: name } = load.target;
   const moved = quoteTable({ schema, table: loadTableName(load.id) });
+  await lockTarget(client, quoteTable(load.target));
   await client.query(`DROP TABLE ${quoteTable(load.target)}`);
   await client.query(`ALTER TABLE ${table.name} SET SCHEMA ${quoteIdentifier(schema)}`);
   await client.query(`ALTER TABLE ${moved} RENAME TO ${quoteIdentifier(name)}`);
   await client.query(`COMMENT ON TABLE ${quoteTable(load.target)} IS NULL`);
+}
+
+/** Readers queue behind a lock that waits, so it is let go between tries; what the transaction has built stays. */
+async function lockTarget(client: pg.Client, target: string): Promise<void> {
+  for (let tries = 3; ; tries--) {
+    await client.query('SAVEPOINT target');
+    try {
+      await client.query(`LOCK TABLE ${target} IN ACCESS EXCLUSIVE MODE`);
+      return;
+    } catch (error) {
+      if (tries === 1 || !(error instanceof pg.DatabaseError) || error.code !== '55P03') throw error;
+      await client.query('ROLLBACK TO SAVEPOINT target');
+      await client.query('SELECT pg_sleep(0.2)');
+    }
+  }
 }
 
 /** Gives keys, NOT NULL constraints and indexes the names that PostgreSQL would have given them in place. */
@@ -74,11 +90,14 @@ async function addKey(delivery: Delivery): Promise<Cleaned> {
   await client.query('SAVEPOINT key');
   try {
     await client.query(statement);
+    await verifyIndexed(client, load, table, delivery.shape.rows);
     return { rejected: 0, duplicates: 0 };
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || (error.code !== '23505' && error.code !== '23502')) throw error;
     await client.query('ROLLBACK TO SAVEPOINT key');
-    const cleaned = await cleanKeys(delivery, await measure(client, table, load.definition.key));
+    const shape = await measure(client, table, load.definition.key);
+    verifyRows(load, delivery.shape.rows, shape.rows);
+    const cleaned = await cleanKeys(delivery, shape);
     await client.query(statement);
     return cleaned;
   }

@@ -29,9 +29,24 @@ export async function verifyFiles(client: pg.Client, load: Load, table: LoadTabl
 }
 
 /** Throws `staging-lost` when the load's table doesn't have the rows of the manifest: a crash of the server empties unlogged tables. */
-export function verifyRows(load: Load, manifest: Manifest, rows: number): void {
-  const expected = manifest.files.reduce((sum, file) => sum + file.rows, 0);
+export function verifyRows(load: Load, expected: number, rows: number): void {
   if (rows !== expected) throw lost(load, `its table has ${rows} rows and ${expected} were loaded`);
+}
+
+/** What the manifest says; a key's index counts the rows when it is built, and finds keys that repeat. */
+export function shapeOf(manifest: Manifest): Shape {
+  const rows = manifest.files.reduce((sum, file) => sum + file.rows, 0);
+  return { rows, nullKeys: 0, distinct: rows };
+}
+
+/** Throws `staging-lost` when the rows that the key's index was just built from aren't the manifest's; the catalogue has them as a 4-byte float. */
+export async function verifyIndexed(client: pg.Client, load: Load, table: LoadTable, expected: number): Promise<void> {
+  const { rows } = await client.query<{ rows: string }>('SELECT reltuples AS rows FROM pg_catalog.pg_class WHERE oid = $1::regclass', [
+    table.name,
+  ]);
+  // An empty table has -1: never counted.
+  const found = Math.max(0, Number(rows[0]?.rows));
+  if (Math.fround(found) !== Math.fround(expected)) verifyRows(load, expected, found);
 }
 
 /** Counts the rows of a load's table, and its keys when `key` isn't empty. */

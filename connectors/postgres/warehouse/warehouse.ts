@@ -14,7 +14,7 @@ import { retain } from './retain.ts';
 import { readStreamState } from './state.ts';
 import type { LockPolicy } from './transaction.ts';
 
-const patience: LockPolicy = { timeout: 5_000, attempts: 6 };
+const patience: LockPolicy = { timeout: 2_000, attempts: 5 };
 
 /** Opens a PostgreSQL database as a warehouse. Each call connects for itself, under the name of its attempt. */
 export async function openWarehouse(settings: PostgresSettings, name: string, locks: LockPolicy = patience): Promise<Warehouse> {
