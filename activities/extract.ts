@@ -5,6 +5,7 @@ import type { StagedPart } from '../schema/run.ts';
 import { currentAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
 import { folderOf, partitionOf, readPlan, toPart } from './plan-file.ts';
+import { readRetry } from './read-retry.ts';
 
 export interface ExtractInput {
   readonly plan: StagedFile;
@@ -29,13 +30,16 @@ export const createExtract = (deps: Dependencies) =>
     const plan = await readPlan(deps.staging, input.plan);
     const { load, pipeline, source, stream } = plan;
     const attempt = currentAttempt(load.id, 'extract', input.no);
+    const name = `${folderOf(load)}/extract-${input.no}-${activityInfo().attempt}`;
+    if (load.retries !== undefined) {
+      await using warehouse = await deps.openWarehouse(pipeline.to);
+      return toPart(await stage(deps, name, readRetry(warehouse.books, plan, input.no, attempt), attempt));
+    }
     await using opened = await deps.openSource(pipeline.from);
     const taken = load.definition.transform.slice(0, source.stepsTaken);
     const read = await opened.read(
       { definition: load.definition, stream, plan: source, steps: taken, partition: partitionOf(plan, input.no) },
       attempt,
     );
-    const name = `${folderOf(load)}/extract-${input.no}-${activityInfo().attempt}`;
-    const file = await stage(deps, name, read, attempt);
-    return toPart(file);
+    return toPart(await stage(deps, name, read, attempt));
   };

@@ -44,6 +44,12 @@ async function scratchPaths(deps: Dependencies) {
   };
 }
 
+/** Columns without which a row is refused. */
+function requiredKey({ definition, reconciles }: PlanFile['load']): readonly string[] {
+  const keyed = definition.mode === 'merge' || definition.mode === 'history';
+  return keyed && reconciles !== true ? definition.key : [];
+}
+
 /** Turns extracted files into one that the warehouse can load, and one of rejections. */
 export const createTransform = (deps: Dependencies) =>
   async function transform(input: TransformStepInput): Promise<PartitionResult> {
@@ -60,7 +66,7 @@ export const createTransform = (deps: Dependencies) =>
         columns: plan.input,
         steps: plan.steps,
         output: load.columns,
-        key: load.definition.mode === 'merge' || load.definition.mode === 'history' ? load.definition.key : [],
+        key: requiredKey(load),
         onFailure: load.definition.onFailure,
         protect: load.definition.protect,
         outputPath: scratch.output,

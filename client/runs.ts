@@ -30,13 +30,14 @@ export interface StartedRun {
 }
 
 /** A manual run's options without any of them set joins a run that is under way; others are refused. */
-const isPlain = (options: Omit<RunOptions, 'trigger'>): boolean => !options.fullRefresh && options.window === undefined;
+const isPlain = (options: Omit<RunOptions, 'trigger'>): boolean =>
+  !options.fullRefresh && options.window === undefined && options.retry === undefined;
 
 /** What the Temporal UI shows of a run beside its id. */
 export function summaryOf(runnable: Runnable, options: Omit<RunOptions, 'trigger'>): { staticSummary: string; staticDetails: string } {
   if (runnable.kind === 'model') return { staticSummary: `model **${runnable.definition.name}**`, staticDetails: '' };
   const { definition } = runnable;
-  const how = options.fullRefresh ? ' (full refresh)' : options.window === undefined ? '' : ' (window)';
+  const how = options.fullRefresh ? ' (full refresh)' : options.retry ? ' (retry)' : options.window ? ' (window)' : '';
   return {
     staticSummary: `**${definition.name}**: ${definition.from.name} → ${definition.to.name}.${definition.schema}${how}`.slice(0, 200),
     staticDetails: definition.streams

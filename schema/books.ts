@@ -37,6 +37,8 @@ export interface BookedRejection {
   readonly at: string;
   /** When a later load delivered the row, or refused it anew; null while it is open. */
   readonly closedAt: string | null;
+  /** False when the books don't have its load as committed: it failed, so that the next run reads the row again. */
+  readonly committed: boolean;
 }
 
 /** Where a stream stands. */

@@ -80,6 +80,10 @@ export interface Load {
   readonly cursor: Cursor | null;
   /** True when the files hold the stream completely, from one enumeration: deletes may be inferred. */
   readonly complete: boolean;
+  /** The files hold the stream's keys alone: target rows without one of them are gone from the source, and nothing else is delivered. */
+  readonly reconciles?: true;
+  /** Rejections that this load takes up again, which its commit closes: their ids by partition and position in it. */
+  readonly retries?: readonly (readonly string[])[];
   readonly fingerprint: Fingerprint;
   /** Workflow and run id, for the books. */
   readonly workflowId: string;
@@ -135,4 +139,6 @@ export interface Committed extends Counts {
   readonly version: number;
   readonly deleted: number;
   readonly notes: readonly string[];
+  /** The last complete read of the keys is longer ago than the stream's `reconcileEvery`. */
+  readonly reconcile?: true;
 }

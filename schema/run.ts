@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly fullRefresh: boolean;
   /** Reads a window of the cursor again, inclusive and exclusive; never moves the cursor. */
   readonly window?: { readonly from?: string; readonly to?: string };
+  /** Takes up the open rejections, of all streams or of one, in place of reading the source; never moves the cursor. */
+  readonly retry?: { readonly stream?: string };
 }
 
 export interface PipelineRun {
@@ -35,6 +37,8 @@ export interface StreamRun {
   readonly part: StreamPart;
   /** The load that a continued run goes on with. */
   readonly going?: GoingLoad;
+  /** What the run has committed already, when it goes on with reading the keys. */
+  readonly committed?: StreamReport;
 }
 
 /** A staged file within its load's folder; store and format are in the plan. Short, because a run holds up to 256. */
@@ -66,6 +70,8 @@ export interface PlanSummary {
   /** The transform needs all partitions at once. */
   readonly wholeStream: boolean;
   readonly estimatedRows: number;
+  /** There is nothing to load; the notes say why. */
+  readonly idle?: true;
   readonly notes: readonly string[];
 }
 

@@ -65,6 +65,24 @@ function decoderOf(encoding: 'utf-16' | 'latin-1', start: Buffer): InstanceType<
 
 const bom = Buffer.from([0xef, 0xbb, 0xbf]);
 
+function readerOf(dialect: CsvDialect): RecordReader {
+  const quote = dialect.quote === '' ? -1 : dialect.quote.charCodeAt(0);
+  return new RecordReader({
+    delimiter: Buffer.from(dialect.delimiter, 'utf8'),
+    quote,
+    escape: dialect.escape === '' ? quote : dialect.escape.charCodeAt(0),
+    columns: dialect.columns.length,
+    carriageReturn: dialect.newline === '\r',
+  });
+}
+
+/** True when a text is one row of the dialect, of one line, with a value for each column. */
+export function isRecord(text: string, dialect: CsvDialect): boolean {
+  const bytes = Buffer.from(text, 'utf8');
+  const reader = readerOf(dialect);
+  return bytes.length > 0 && reader.read(bytes, 0, bytes.length, true) && reader.problem === undefined && reader.next === bytes.length;
+}
+
 class Check {
   readonly #options: CheckOptions;
   readonly #reader: RecordReader;
@@ -82,16 +100,9 @@ class Check {
 
   constructor(options: CheckOptions) {
     const { dialect } = options;
-    const quote = dialect.quote === '' ? -1 : dialect.quote.charCodeAt(0);
     this.#options = options;
     this.#header = dialect.header;
-    this.#reader = new RecordReader({
-      delimiter: Buffer.from(dialect.delimiter, 'utf8'),
-      quote,
-      escape: dialect.escape === '' ? quote : dialect.escape.charCodeAt(0),
-      columns: dialect.columns.length,
-      carriageReturn: dialect.newline === '\r',
-    });
+    this.#reader = readerOf(dialect);
     this.#newline = Buffer.from(dialect.newline === '\r\n' ? '\r\n' : '\n');
     this.#copy = new RowFiles(options.copyPath);
     if (dialect.encoding !== 'utf-8' || dialect.newline === '\r') this.#copy.start(undefined, 0);

@@ -127,15 +127,27 @@ export async function pipeline(run: PipelineRun): Promise<RunReport> {
 }
 
 /** The streams of a run; a run that can't know them has failed. */
-async function expand({ pipeline: definition }: PipelineRun, startedAt: number): Promise<readonly StreamPart[]> {
+async function expand({ pipeline: definition, options }: PipelineRun, startedAt: number): Promise<readonly StreamPart[]> {
   try {
-    return await dataSteps(definition.heartbeatTimeout).expand.executeWithOptions({ summary: `expand ${definition.name}` }, [definition]);
+    const parts = await dataSteps(definition.heartbeatTimeout).expand.executeWithOptions({ summary: `expand ${definition.name}` }, [
+      definition,
+    ]);
+    return wanted(definition.name, parts, options.retry?.stream);
   } catch (error) {
     const failure = failureOf(error);
     measureRun(definition.name, failure.code === 'cancelled' ? 'cancelled' : 'failed', (Date.now() - startedAt) / 1000);
     await tellEnd(definition, failure);
     throw error;
   }
+}
+
+/** The streams of a run that was asked for one of them. */
+function wanted(pipelineName: string, parts: readonly StreamPart[], stream: string | undefined): readonly StreamPart[] {
+  if (stream === undefined) return parts;
+  const named = parts.filter((part) => part.stream === stream || part.definition.stream === stream);
+  if (named.length > 0) return named;
+  const names = parts.map((part) => part.stream).join(', ');
+  throw ApplicationFailure.nonRetryable(`pipeline ${pipelineName} has no stream ${stream}; it has ${names}`, 'not-found');
 }
 
 /** Returns the report of a good run; throws a bad one's. */

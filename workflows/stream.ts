@@ -10,14 +10,19 @@ import { trackStream, type Track } from './track.ts';
 /** Loads that another load overtook, or whose staged files were lost, are planned again this often. */
 const plans = 3;
 
-async function begin(run: StreamRun, track: Track): Promise<GoingLoad> {
+/** What a load is for: the stream's rows, or its keys. */
+type Purpose = { readonly reconciles?: true };
+
+async function begin(run: StreamRun, track: Track, purpose: Purpose): Promise<GoingLoad> {
   const steps = dataSteps(run.pipeline.heartbeatTimeout);
   const { workflowId, runId } = workflowInfo();
   const loadId = uuid4();
   const startedAt = Date.now();
   track.update({ step: 'plan', loadId });
-  const plan = await steps.plan.executeWithOptions({ summary: `plan ${run.part.stream}` }, [{ run, loadId, workflowId, runId }]);
+  const input = { run, loadId, workflowId, runId, ...purpose };
+  const plan = await steps.plan.executeWithOptions({ summary: `plan ${run.part.stream}` }, [input]);
   track.update({ step: 'prepare', notes: plan.notes });
+  if (plan.idle) return { plan, epoch: 0, table: '', notes: plan.notes, loaded: [], startedAt };
   try {
     const prepared = await steps.prepare.executeWithOptions({ summary: `prepare ${track.report().target}` }, [plan.plan]);
     const notes = [...plan.notes, ...prepared.notes];
@@ -63,52 +68,98 @@ async function commit(run: StreamRun, going: GoingLoad, partitions: readonly Par
   }
 }
 
-async function deliver(run: StreamRun, track: Track): Promise<StreamReport> {
-  const going = run.going ?? (await begin(run, track));
-  const loaded = [...going.loaded];
-  let committed: Committed;
-  try {
-    if (!(await move(run, going, loaded, track))) await continueAsNew<typeof stream>({ ...run, going: { ...going, loaded } });
-    track.update({ step: 'commit' });
-    committed = await commit(run, going, loaded);
-  } catch (error) {
-    if (error instanceof ContinueAsNew) throw error;
-    await giveUp(run, going.plan, going, loaded, failureOf(error).message);
-    throw error;
-  }
-  const { version: _, notes, ...counts } = committed;
-  track.update({ step: 'clean up', ...counts, notes: [...going.notes, ...notes] });
+const none: Committed = {
+  read: 0,
+  loaded: 0,
+  rejected: 0,
+  filtered: 0,
+  duplicates: 0,
+  unchanged: 0,
+  deleted: 0,
+  version: 0,
+  notes: [],
+};
+
+/** One load from its plan to its commit, and the removal of what it staged. A run whose history got long goes on as a new one. */
+async function deliver(run: StreamRun, track: Track, purpose: Purpose): Promise<Committed> {
+  const going = run.going ?? (await begin(run, track, purpose));
+  const committed = going.plan.idle ? none : await carry(run, going, track);
+  track.update({ step: 'clean up' });
   try {
     await bookSteps.cleanUp.executeWithOptions({ summary: `clean up after ${run.part.stream}` }, [going.plan.plan]);
   } catch (error) {
     log.warn('staging was not cleaned up', { error: failureOf(error).message });
   }
-  track.update({ status: 'loaded', step: '' });
-  return track.report();
+  return { ...committed, notes: [...going.notes, ...committed.notes] };
 }
 
-/** The same run from its plan on. */
-function again({ pipeline, options, part }: StreamRun): StreamRun {
-  return { pipeline, options, part };
+async function carry(run: StreamRun, going: GoingLoad, track: Track): Promise<Committed> {
+  const loaded = [...going.loaded];
+  try {
+    if (!(await move(run, going, loaded, track))) await continueAsNew<typeof stream>({ ...run, going: { ...going, loaded } });
+    track.update({ step: 'commit' });
+    return await commit(run, going, loaded);
+  } catch (error) {
+    if (error instanceof ContinueAsNew) throw error;
+    await giveUp(run, going.plan, going, loaded, failureOf(error).message);
+    throw error;
+  }
+}
+
+/** Does a load, and does it again from its plan on when another load overtook it. */
+async function deliverAtLast(run: StreamRun, track: Track, purpose: Purpose): Promise<Committed> {
+  const { going: _, ...again } = run;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await deliver(attempt === 1 ? run : again, track, purpose);
+    } catch (error) {
+      if (error instanceof ContinueAsNew) throw error;
+      const { code } = failureOf(error);
+      const overtaken = code === 'fenced' || code === 'conflict' || code === 'staging-lost';
+      if (!overtaken || attempt === plans) throw error;
+    }
+  }
+}
+
+/** Loads the rows of a stream; gives true when its keys are to be read after them. */
+async function loadRows(run: StreamRun, track: Track): Promise<boolean> {
+  const { version: _, reconcile, ...counts } = await deliverAtLast(run, track, {});
+  track.update(counts);
+  return reconcile === true && run.options.window === undefined;
+}
+
+/** Reads the keys of a stream, and takes out of the target what isn't among them. */
+async function reconcile(run: StreamRun, track: Track): Promise<void> {
+  const rows = track.report();
+  const keyTrack: Track = {
+    report: track.report,
+    update: ({ step }) => (step === undefined ? undefined : track.update({ step: `reconcile: ${step}` })),
+  };
+  const { deleted, notes } = await deliverAtLast({ ...run, committed: rows }, keyTrack, { reconciles: true });
+  track.update({ deleted: rows.deleted + deleted, notes: [...rows.notes, ...notes] });
+}
+
+async function loadAll(run: StreamRun, track: Track): Promise<void> {
+  if (run.committed !== undefined) return await reconcile(run, track);
+  if (!(await loadRows(run, track))) return;
+  const { going: _, ...rest } = run;
+  await reconcile(rest, track);
 }
 
 /** One stream in one run: plan, prepare, extract, transform, load and commit. Fails with its report in the details. */
 export async function stream(run: StreamRun): Promise<StreamReport> {
   const track = trackStream(run);
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const report = await deliver(attempt === 1 ? run : again(run), track);
-      measureStream(run.pipeline.name, report);
-      return report;
-    } catch (error) {
-      if (error instanceof ContinueAsNew) throw error;
-      const failure = failureOf(error);
-      const overtaken = failure.code === 'fenced' || failure.code === 'conflict' || failure.code === 'staging-lost';
-      if (overtaken && attempt < plans) continue;
-      if (failure.code === 'cancelled') throw error;
-      track.update({ status: 'failed', failure });
-      measureStream(run.pipeline.name, track.report());
-      throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true, details: [track.report()] });
-    }
+  try {
+    await loadAll(run, track);
+    track.update({ status: 'loaded', step: '' });
+    measureStream(run.pipeline.name, track.report());
+    return track.report();
+  } catch (error) {
+    if (error instanceof ContinueAsNew) throw error;
+    const failure = failureOf(error);
+    if (failure.code === 'cancelled') throw error;
+    track.update({ status: 'failed', failure });
+    measureStream(run.pipeline.name, track.report());
+    throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true, details: [track.report()] });
   }
 }

@@ -38,6 +38,7 @@ export function trackStream(run: StreamRun): Track {
     bytes: 0,
     seconds: 0,
     notes: run.going?.notes ?? [],
+    ...run.committed,
   };
   const timed = (): StreamReport => ({ ...report, seconds: (Date.now() - startedAt) / 1000 });
   setHandler(streamProgressQuery, timed);
