@@ -3,6 +3,9 @@ import type { ModelReport, RunReport, StreamReport } from '../schema/run.ts';
 /** Digits in groups, held together: the UI gives the table half the window, and would break the number. */
 export const grouped = (value: number): string => value.toString().replace(/\B(?=(\d{3})+$)/g, '\u00A0');
 
+/** The UI's box for Markdown lacks the height of the page's margins: an empty paragraph gives it. */
+const foot = '\n\n\u00A0';
+
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 const time = (seconds: number): string => `${seconds.toFixed(1)}\u00A0s`;
 
@@ -72,5 +75,5 @@ export function page(report: RunReport): string {
     ...table(modelColumns, report.models),
     ...remarks(report),
   ];
-  return lines.join('\n').slice(0, 18_000);
+  return lines.join('\n').slice(0, 18_000) + foot;
 }
