@@ -46,12 +46,20 @@ const modelColumns: readonly Column<ModelReport>[] = [
   { title: 'time', right: true, of: ({ seconds }) => time(seconds) },
 ];
 
+/** The UI sets no space between columns, so numbers bring theirs. */
+const spaced = <Report>({ right }: Column<Report>, text: string): string => (right ? `\u00A0\u00A0${text}` : text);
+
 const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
 function table<Report>(columns: readonly Column<Report>[], reports: readonly Report[]): readonly string[] {
   if (reports.length === 0) return [];
   const rule = `|${columns.map(({ right }) => (right ? '---:' : '---')).join('|')}|`;
-  return ['', line(columns.map(({ title }) => title)), rule, ...reports.map((report) => line(columns.map(({ of }) => of(report))))];
+  return [
+    '',
+    line(columns.map((column) => spaced(column, column.title))),
+    rule,
+    ...reports.map((report) => line(columns.map((column) => spaced(column, column.of(report))))),
+  ];
 }
 
 /** Sentences below the tables: what failed, and what is worth knowing. */

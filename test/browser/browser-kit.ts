@@ -55,7 +55,7 @@ export async function openUi(): Promise<UiPage> {
     renders: (text) =>
       wait(text, async () => {
         const texts = await Promise.all(page.frames().map((frame) => frame.locator('body').innerText()));
-        return texts.slice(1).some((found) => found.replaceAll('\u00A0', ' ').replaceAll('\t', ' ').includes(text));
+        return texts.slice(1).some((found) => found.replaceAll(/[\u00A0\t ]+/g, ' ').includes(text));
       }),
     screenshot: async (name) => void (await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true })),
     [Symbol.asyncDispose]: () => browser.close(),

@@ -43,8 +43,8 @@ describe(`the Temporal UI${noBrowser === undefined ? '' : `, left out: ${noBrows
 
   afterEach(() => assert.deepEqual(noBrowser === undefined ? ui.errors : [], [], 'the page has thrown'));
 
-  const pipelineOf = ({ pipeline }: TestProject, name: string, schema: string, streams = ['orders', 'customers']) =>
-    pipeline(name, {
+  const pipelineOf = (of: TestProject, name: string, schema: string, streams = ['orders', 'customers']) =>
+    of.pipeline(name, {
       from: source,
       to: warehouse,
       schema,
