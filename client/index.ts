@@ -12,6 +12,7 @@ export {
   scheduleOf,
   scheduleStatus,
   type Applied,
+  type Change,
   type ApplyOptions,
   type Scheduled,
   type ScheduleStatus,

@@ -95,7 +95,7 @@ export async function startRun(
 }
 
 /** A pipeline's run as a handle. */
-export function pipelineHandle(client: Client, run: Pick<StartedRun, 'workflowId' | 'runId'>): WorkflowHandle<typeof pipelineWorkflow> {
+function pipelineHandle(client: Client, run: Pick<StartedRun, 'workflowId' | 'runId'>): WorkflowHandle<typeof pipelineWorkflow> {
   return client.workflow.getHandle<typeof pipelineWorkflow>(run.workflowId, run.runId);
 }
 

@@ -17,7 +17,7 @@ export interface ToEnd {
 const displayOf = (output: Output): RunDisplay => (output.live ? liveDisplay(process.stdout) : plainDisplay(output.note));
 
 /** Follows a run with a display; undefined when the following was interrupted. */
-export async function followShown(run: Pick<StartedRun, 'workflowId' | 'runId'>, toEnd: ToEnd): Promise<RunOutcome | undefined> {
+async function followShown(run: Pick<StartedRun, 'workflowId' | 'runId'>, toEnd: ToEnd): Promise<RunOutcome | undefined> {
   const { connected, runnable, output, signal } = toEnd;
   const display = displayOf(output);
   try {
@@ -36,12 +36,12 @@ export async function followShown(run: Pick<StartedRun, 'workflowId' | 'runId'>,
 }
 
 /** The other run that holds streams of this one. */
-export function holderOf(report: RunReport | undefined): { readonly workflowId: string; readonly runId: string } | undefined {
+function holderOf(report: RunReport | undefined): { readonly workflowId: string; readonly runId: string } | undefined {
   return report?.streams.find(({ status, by }) => status === 'taken' && by !== undefined)?.by;
 }
 
 /** Whether nothing but streams that another run holds stands between this run and success. */
-export function isOnlyTaken(report: RunReport | undefined): boolean {
+function isOnlyTaken(report: RunReport | undefined): boolean {
   if (report === undefined || holderOf(report) === undefined) return false;
   const done = report.streams.every(({ status }) => status === 'loaded' || status === 'taken');
   return done && report.models.every(({ status }) => status !== 'failed');

@@ -24,7 +24,7 @@ function addressVariable({ settings }: ConnectionDefinition): string | undefined
 }
 
 /** Variables of warehouses that nobody gave a value: the local PostgreSQL stands in for them. */
-export function localVariables({ definitions }: OpenProject): readonly string[] {
+function localVariables({ definitions }: OpenProject): readonly string[] {
   const warehouses = [
     ...[...definitions.pipelines.values()].map(({ definition }) => definition.to),
     ...[...definitions.models.values()].map(({ definition }) => definition.warehouse),

@@ -66,7 +66,7 @@ export function attention(standing: Standing): readonly string[] {
 const runColumns: readonly TableColumn[] = [{ title: 'run' }, { title: 'began' }, { title: 'took', right: true }, { title: 'page' }];
 
 /** A table of runs; a page's address stands after each. */
-export function runsTable(runs: readonly PastRun[], page: (run: PastRun) => string): readonly string[] {
+function runsTable(runs: readonly PastRun[], page: (run: PastRun) => string): readonly string[] {
   const [head = '', ...lines] = table(
     runColumns.slice(0, 3),
     runs.map(({ state, startedAt, endedAt }) => [

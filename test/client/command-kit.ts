@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +7,11 @@ import { testEnvironment } from '../servers.ts';
 
 const cli = fileURLToPath(new URL('../../client/cli.ts', import.meta.url));
 const loader = import.meta.resolve('tsx');
+
+/** util-linux gives a command a terminal of its own. */
+const recorder = '/usr/bin/script';
+/** Without it tests of the terminal are left out. */
+export const hasTerminal = process.platform === 'linux' && existsSync(recorder);
 
 export interface Ended {
   readonly code: number | null;
@@ -40,7 +46,7 @@ export const run = (place: Place, ...args: readonly string[]): Promise<Ended> =>
 export function startInTerminal({ folder, environment }: Place, args: readonly string[]): Started {
   const line = [process.execPath, '--import', loader, cli, ...args].map((part) => `'${part.replaceAll("'", `'\\''`)}'`).join(' ');
   const env = { ...environmentOf(environment), TERM: 'xterm', COLUMNS: '140', LINES: '40' };
-  return started(spawn('script', ['-qec', `stty cols 140 rows 40; ${line}`, '/dev/null'], { cwd: folder, env }));
+  return started(spawn(recorder, ['-qec', `stty cols 140 rows 40; ${line}`, '/dev/null'], { cwd: folder, env }));
 }
 
 function environmentOf(environment: Place['environment']): NodeJS.ProcessEnv {
