@@ -18,7 +18,7 @@ const attempts = 3;
 const notFound = 5;
 
 /** The search attributes that the dev server is started with; other servers may lack them. */
-const localSearchAttributes = { MillraceProject: 'Keyword', MillracePipeline: 'Keyword', MillraceKind: 'Keyword' } as const;
+const localSearchAttributes = { MillraceProject: 'Keyword', MillraceName: 'Keyword', MillraceKind: 'Keyword' } as const;
 
 /** The server that TEMPORAL_ADDRESS or a profile names; `undefined` where neither does. */
 export function externalTemporal(environment: NodeJS.ProcessEnv): LocalTemporal | undefined {
