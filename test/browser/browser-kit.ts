@@ -8,7 +8,7 @@ import { temporalUi } from '../servers.ts';
 const program = process.env['MILLRACE_TEST_CHROMIUM'] ?? '/usr/bin/chromium';
 
 /** Where screenshots go, for people to look at. */
-export const screenshots = join(tmpdir(), 'millrace-screenshots');
+const screenshots = join(tmpdir(), 'millrace-screenshots');
 
 /** Why there is nothing to test with; undefined when there is a browser. */
 export const noBrowser = existsSync(program) ? undefined : `no browser at ${program} (MILLRACE_TEST_CHROMIUM names another)`;
