@@ -129,7 +129,7 @@ describe('local servers', function () {
       Object.keys(found.customAttributes)
         .filter((name) => name.startsWith('Millrace'))
         .toSorted(),
-      ['MillraceKind', 'MillracePipeline', 'MillraceProject'],
+      ['MillraceKind', 'MillraceName', 'MillraceProject'],
     );
   });
 
