@@ -161,6 +161,10 @@ describe('millrace, with a project and servers', function () {
       await up.until('is up; Ctrl-C stops it');
     });
 
+    after(() => {
+      up.child.kill('SIGKILL');
+    });
+
     it('run shows a live table in a terminal', async function () {
       if (!hasTerminal) this.skip();
       const { code, stdout } = await startInTerminal(place, ['run', 'shop']).ended;
