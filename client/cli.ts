@@ -21,6 +21,7 @@ const entries: Readonly<Record<string, Entry>> = {
   preview: { summary: 'show rows as the steps leave them, writing nothing', load: () => import('./commands/preview.ts') },
   copy: { summary: 'copy one table or file without a project file', load: () => import('./commands/copy.ts') },
   rejections: { summary: 'show the rows that were refused, with reasons', load: () => import('./commands/rejections.ts') },
+  retry: { summary: 'take the refused rows through the present steps', load: () => import('./commands/retry.ts') },
   state: { summary: 'show, set or rename where the streams of a pipeline stand', load: () => import('./commands/state.ts') },
   pause: { summary: 'pause a schedule', load: () => import('./commands/pause.ts') },
   resume: { summary: 'let a paused schedule start runs again', load: () => import('./commands/resume.ts') },
