@@ -40,8 +40,8 @@ export class Chain {
   readonly raw: readonly Field[];
   outcome = 'CAST(NULL AS INTEGER)';
   readonly failures: Failure[] = [];
-  /** Temporary tables that hold rows found to be duplicates. */
-  readonly duplicates: string[] = [];
+  /** Rows found to be duplicates. */
+  duplicates = 0;
   filters = false;
   /** True once a step depends on the lines of rows. */
   needsLines = false;
@@ -52,6 +52,9 @@ export class Chain {
   /** For messages: `step 3 (cast)`. */
   step = '';
   readonly engine: Engine;
+  /** Columns of what the layers stand on. */
+  sourceColumns: readonly string[];
+  #source: string;
   readonly #ids: { next: number };
 
   constructor(
@@ -67,6 +70,8 @@ export class Chain {
     this.sql = source.sql;
     this.fields = source.fields;
     this.raw = source.fields;
+    this.sourceColumns = [fileId, lineId, labelId, ...source.fields.map(({ id }) => id)];
+    this.#source = source.sql;
     this.#ids = ids;
   }
 
@@ -108,9 +113,22 @@ export class Chain {
    * The rows with an outcome for which the condition holds. `random()` keeps DuckDB from pushing the condition below the layers, where
    * it would repeat all of their work.
    */
-  those(condition: 'IS NULL' | '> 0', lines = this.needsLines): string {
-    const sql = lines ? this.sql : this.sql.replaceAll(countLines, 'CAST(0 AS BIGINT)');
+  those(condition: 'IS NULL' | '> 0', lines = this.needsLines, source?: string): string {
+    const sql = this.rows(lines, source);
     return `SELECT * FROM (SELECT *, CASE WHEN random() < 2 THEN ${this.outcome} END AS "m~end" FROM (${sql})) WHERE "m~end" ${condition}`;
+  }
+
+  /** The rows, with their lines if asked for; or those of another source with the same columns. */
+  rows(lines: boolean, source = this.#source): string {
+    const sql = source === this.#source ? this.sql : this.sql.replace(this.#source, () => source);
+    return lines ? sql : sql.replaceAll(countLines, 'CAST(0 AS BIGINT)');
+  }
+
+  /** Puts the layers on another source of the same rows, which has one column more. */
+  rebase(source: string, column: string): void {
+    this.sql = this.sql.replace(this.#source, () => source);
+    this.#source = source;
+    this.sourceColumns = [...this.sourceColumns, column];
   }
 
   /** All that rows are inside the statement, with their columns, `_file` and `_line` under their names as expressions see them. */

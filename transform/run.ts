@@ -93,13 +93,11 @@ export class Run {
   /** Books the rows that came into the chain and didn't leave it. */
   async #balance(leaving: number): Promise<void> {
     const { chain } = this;
-    const missing = this.#incoming - leaving;
-    if (missing === 0) return;
-    const rejected = await gatherRejected(chain, { ...this.#options, lines });
+    const { duplicates } = chain;
+    const missing = this.#incoming - leaving - duplicates;
+    const rejected = missing === 0 ? 0 : await gatherRejected(chain, { ...this.#options, lines });
     if (rejected > 0) await refuseFailed(chain);
-    let duplicates = 0;
-    for (const table of chain.duplicates) duplicates += await this.#count(`FROM ${table}`);
-    const filtered = missing - rejected - duplicates;
+    const filtered = missing - rejected;
     if (filtered < 0 || (filtered > 0 && !chain.filters)) {
       throw new Error(`rows don't balance: ${this.#incoming} came in, ${leaving} left, ${rejected} rejected, ${duplicates} duplicates`);
     }

@@ -1,10 +1,11 @@
 import type { Column } from '../schema/column.ts';
 import type { CastTarget, Step } from '../schema/step.ts';
 import { castableTypes, compileCast } from './casts.ts';
-import { fileId, lineId, outcomes, type Chain } from './chain.ts';
+import { outcomes, type Chain } from './chain.ts';
+import { dedupe, expectUnique } from './duplicates.ts';
 import { compileComparison, compileRules } from './rules.ts';
 import { identifier, literal } from './sql-text.ts';
-import { canonicalType, columnType, groupValue, isText, settle, textValue, typedValue, type Field } from './types.ts';
+import { canonicalType, columnType, isText, settle, textValue, type Field } from './types.ts';
 
 type StepOf<Name extends string> = Extract<Step, Readonly<Record<Name, unknown>>>;
 
@@ -115,48 +116,6 @@ async function derive(chain: Chain, { derive: written }: StepOf<'derive'>): Prom
   }
   chain.set(fields);
   castFields(chain, casts);
-}
-
-/** Keeps in a temporary table the rows that are not the first of their group, among those that still go on. */
-async function laterRows(chain: Chain, group: readonly string[], order: readonly string[], condition: string): Promise<string> {
-  const table = chain.newId();
-  chain.needsLines = true;
-  await chain.engine.run(
-    `CREATE TEMP TABLE ${table} AS SELECT ${fileId} AS file, ${lineId} AS line FROM (${chain.those('IS NULL')}) WHERE ${condition}
-     QUALIFY row_number() OVER (PARTITION BY ${group.join(', ')} ORDER BY ${[...order, fileId, lineId].join(', ')}) > 1`,
-  );
-  return table;
-}
-
-/** Decides the outcome of the rows in a table that `laterRows` made. */
-function decideLater(chain: Chain, table: string, outcome: number): void {
-  const id = chain.newId();
-  chain.sql = `SELECT c.*, d.line IS NOT NULL AS ${id} FROM (${chain.sql}) AS c LEFT JOIN ${table} AS d ON c.${fileId} = d.file AND c.${lineId} = d.line`;
-  chain.decide([{ condition: id, outcome }]);
-}
-
-function orderTerm(chain: Chain, written: string): string {
-  const [name = '', direction = 'asc'] = written.trim().split(/\s+/);
-  const own = { _file: fileId, _line: lineId }[name];
-  const value = own ?? typedValue(chain.field(name));
-  return `${value} ${direction.toUpperCase()} NULLS LAST`;
-}
-
-async function dedupe(chain: Chain, { dedupe: { key, order } }: StepOf<'dedupe'>): Promise<void> {
-  const group = key.map((name) => groupValue(chain.field(name)));
-  const table = await laterRows(
-    chain,
-    group,
-    order.map((term) => orderTerm(chain, term)),
-    'true',
-  );
-  chain.duplicates.push(table);
-  decideLater(chain, table, outcomes.duplicate);
-}
-
-async function expectUnique(chain: Chain, field: Field, code: number): Promise<void> {
-  const table = await laterRows(chain, [groupValue(field)], [], `${field.id} IS NOT NULL`);
-  decideLater(chain, table, code);
 }
 
 async function expectSql(chain: Chain, name: string, sql: string): Promise<string> {
