@@ -18,6 +18,9 @@ export const failureConverterPath = fileURLToPath(new URL(isSource ? './failure-
 
 const textOf = (payload: Payload, field: string): string => Buffer.from(payload.metadata?.[field] ?? []).toString();
 
+/** The id of the key that a payload is encrypted with; empty for one in clear. */
+export const keyIdOf = (payload: Payload): string => textOf(payload, keyIdField);
+
 /** AES-256-GCM; the key's id is authenticated with the payload, and nonce, tag and ciphertext are its data. */
 function encrypt(payload: Payload, { current, byId }: PayloadKeys): Payload {
   const key = byId.get(current);
@@ -32,7 +35,7 @@ function encrypt(payload: Payload, { current, byId }: PayloadKeys): Payload {
 }
 
 function decrypt(payload: Payload, keys: PayloadKeys | undefined): Payload {
-  const id = textOf(payload, keyIdField);
+  const id = keyIdOf(payload);
   const key = keys?.byId.get(id);
   if (key === undefined) {
     const known = keys === undefined ? 'it is not set' : `it has ${[...keys.byId.keys()].join(', ')}`;

@@ -11,6 +11,7 @@ import { TypedSearchAttributes } from '@temporalio/common';
 import { MillraceError } from '../schema/errors.ts';
 import type { Schedule } from '../schema/schedule.ts';
 import { runIdOf, taskQueueOf } from './names.ts';
+import { keyIdOf } from './payload-codec.ts';
 import { type Runnable, summaryOf, workflowOf } from './runs.ts';
 import { searchAttributesOf } from './search-attributes.ts';
 import { type Watched, watchSchedule } from './watch-schedules.ts';
@@ -76,22 +77,21 @@ async function optionsOf(client: Client, scheduled: Scheduled): Promise<Schedule
       workflowId: runIdOf(project, name),
       args,
       ...summaryOf(runnable, options),
-      // The memo of the schedule itself can't be updated; the action's can.
+      // The schedule has no memo of its own: it couldn't be updated, nor be encrypted with a new key.
       memo: { project, name, kind: runnable.kind, definitionHash: hash },
       ...(attributes.length > 0 ? { typedSearchAttributes: new TypedSearchAttributes(attributes) } : {}),
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: schedule.catchUp, pauseOnFailure: false },
-    memo: { managedBy: 'millrace', project, name },
   };
 }
 
 async function applyOne(client: Client, { name, hash, options }: Wanted, dryRun: boolean): Promise<Applied> {
   const handle = client.schedule.getHandle(options.scheduleId);
   const existing = await describe(handle);
-  if (existing?.action.memo?.['definitionHash'] === hash) return { name, change: 'unchanged' };
+  if (existing?.action.memo?.['definitionHash'] === hash && (await hasCurrentKey(client, existing))) return { name, change: 'unchanged' };
   if (dryRun) return { name, change: existing === undefined ? 'created' : 'updated' };
   if (existing === undefined) return await create(client, options, name);
-  if (existing.memo?.['managedBy'] !== 'millrace') {
+  if (existing.action.memo?.['definitionHash'] === undefined) {
     throw new MillraceError(
       'config',
       `schedule ${options.scheduleId} exists and isn't Millrace's: rename the project or remove that schedule`,
@@ -105,6 +105,14 @@ async function applyOne(client: Client, { name, hash, options }: Wanted, dryRun:
     state: previous.state,
   }));
   return { name, change: 'updated' };
+}
+
+/** Is a schedule encrypted as it would be today? A new key, the first one, or none, is a change. */
+async function hasCurrentKey(client: Client, { raw }: ScheduleDescription): Promise<boolean> {
+  const stored = raw.schedule?.action?.startWorkflow?.memo?.fields?.['definitionHash'];
+  const [codec] = client.options.loadedDataConverter.payloadCodecs;
+  const [probe] = (await codec?.encode([{ metadata: {}, data: new Uint8Array() }])) ?? [];
+  return keyIdOf(stored ?? {}) === keyIdOf(probe ?? {});
 }
 
 /** Another `apply` may be quicker; its schedule is as good. */
@@ -135,8 +143,8 @@ async function* managed(client: Client, project: string): AsyncIterable<string> 
     const page = await client.workflowService.listSchedules({ namespace, nextPageToken });
     for (const { scheduleId } of page.schedules) {
       if (!scheduleId?.startsWith(runIdOf(project, ''))) continue;
-      const memo = (await describe(client.schedule.getHandle(scheduleId)))?.memo;
-      if (memo?.['managedBy'] === 'millrace' && memo['project'] === project) yield scheduleId;
+      const memo = (await describe(client.schedule.getHandle(scheduleId)))?.action.memo;
+      if (memo?.['definitionHash'] !== undefined && memo['project'] === project) yield scheduleId;
     }
     ({ nextPageToken } = page);
   } while (nextPageToken.length > 0);

@@ -40,7 +40,6 @@ export function watchSchedule({ watch }: Watched): { readonly name: string; read
       memo: { project, name: watch.name, kind: 'watch', definitionHash: hash },
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute', pauseOnFailure: false },
-    memo: { managedBy: 'millrace', project, name },
   };
   return { name, hash, options };
 }

@@ -93,7 +93,11 @@ describe('a run with payload keys', function () {
 
   before(async () => {
     keys = await read(`a:${first}`);
-    [source, warehouse, project] = await Promise.all([createDatabase('source'), createDatabase('warehouse'), openProject('codec', { keys })]);
+    [source, warehouse, project] = await Promise.all([
+      createDatabase('source'),
+      createDatabase('warehouse'),
+      openProject('codec', { keys }),
+    ]);
     await sql(source, `CREATE TABLE orders (id int PRIMARY KEY, note text); INSERT INTO orders VALUES (1, 'CANARY'), (2, 'other')`);
   });
 
@@ -149,7 +153,7 @@ describe('a run with payload keys', function () {
     await assert.rejects(runOutcome(await withKeys(`a:${second}`), { kind: 'pipeline' }, run), /is not the key that it was encrypted with/);
   });
 
-  it('is scheduled with what it needs encrypted; schedules of others do not matter', async () => {
+  it('is scheduled encrypted, again with a new key by apply; schedules of others do not matter', async () => {
     const schedule = { when: { every: 3_600_000 }, timezone: 'UTC', jitter: 0, catchUp: 60_000 };
     const definition = pipelineOf('planned', { transform: [{ filter: "note = 'CANARY'" }] });
     const scheduled = [{ runnable: { kind: 'pipeline' as const, definition }, schedule, hash: 'h1' }];
@@ -160,6 +164,14 @@ describe('a run with payload keys', function () {
       const description = await project.client.workflowService.describeSchedule({ namespace: 'default', scheduleId });
       const bytes = proto.temporal.api.workflowservice.v1.DescribeScheduleResponse.encode(description).finish();
       assert.ok(!Buffer.from(bytes).includes('CANARY'));
+      const rotated = new Client({
+        connection: project.client.connection,
+        dataConverter: dataConverterOf(await read(`b:${second},a:${first}`)),
+      });
+      assert.deepEqual(await applySchedules(rotated, project.project, scheduled), [{ name: 'planned', change: 'updated' }]);
+      const successor = new Client({ connection: project.client.connection, dataConverter: dataConverterOf(await read(`b:${second}`)) });
+      assert.deepEqual(await applySchedules(successor, project.project, scheduled), [{ name: 'planned', change: 'unchanged' }]);
+      assert.deepEqual(await applySchedules(successor, project.project, [], { prune: true }), [{ name: 'planned', change: 'pruned' }]);
       const stranger = new Client({ connection: project.client.connection });
       assert.deepEqual(await applySchedules(stranger, `${project.project}-other`, []), []);
     } finally {
