@@ -77,11 +77,24 @@ export async function expandPipeline(deps: Dependencies, pipeline: PipelineDefin
   return unique(pipeline, [...exact, ...wild]);
 }
 
+/** A stream of a run, short, because a wildcard may match thousands of tables. */
+export interface FoundStream {
+  readonly stream: string;
+  /** Which of the pipeline's definitions is the stream's. */
+  readonly definition: number;
+  readonly table: string;
+}
+
 /** The streams of a pipeline, as a step. */
 export const createExpand = (deps: Dependencies) =>
-  async function expand(pipeline: PipelineDefinition): Promise<readonly StreamPart[]> {
+  async function expand(pipeline: PipelineDefinition): Promise<readonly FoundStream[]> {
     checkPipelineDefinition(pipeline);
-    return await expandPipeline(deps, pipeline, looseAttempt('expand'));
+    const parts = await expandPipeline(deps, pipeline, looseAttempt('expand'));
+    return parts.map(({ stream, definition, target }) => ({
+      stream,
+      definition: pipeline.streams.indexOf(definition),
+      table: target.table,
+    }));
   };
 
 /** Refuses two streams on one table. */

@@ -122,16 +122,21 @@ export async function pipeline(run: PipelineRun): Promise<RunReport> {
   status = statusOf(run, [...streams.values()], models);
   setCurrentDetails(page(report()));
   measureRun(run.pipeline.name, CancellationScope.current().consideredCancelled ? 'cancelled' : status, report().seconds);
-  await tellRun(run.pipeline, report());
+  // A retry says nothing about whether the source can be read.
+  if (run.options.retry === undefined) await tellRun(run.pipeline, report());
   return ended(report());
 }
 
 /** The streams of a run; a run that can't know them has failed. */
 async function expand({ pipeline: definition, options }: PipelineRun, startedAt: number): Promise<readonly StreamPart[]> {
   try {
-    const parts = await dataSteps(definition.heartbeatTimeout).expand.executeWithOptions({ summary: `expand ${definition.name}` }, [
+    const found = await dataSteps(definition.heartbeatTimeout).expand.executeWithOptions({ summary: `expand ${definition.name}` }, [
       definition,
     ]);
+    const parts = found.flatMap(({ stream: name, definition: no, table }) => {
+      const of = definition.streams[no];
+      return of === undefined ? [] : [{ stream: name, definition: of, target: { schema: definition.schema, table } }];
+    });
     return wanted(definition.name, parts, options.retry?.stream);
   } catch (error) {
     const failure = failureOf(error);
