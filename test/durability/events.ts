@@ -38,3 +38,24 @@ export function stepsOf(events: readonly HistoryEvent[]): Readonly<Record<string
   }
   return steps;
 }
+
+interface Sized {
+  readonly what: string;
+  readonly bytes: number;
+}
+
+/** The results and heartbeats that events carry, with their sizes. */
+export function resultSizes(events: readonly HistoryEvent[]): readonly Sized[] {
+  return events.flatMap((event) => {
+    const done = event.activityTaskCompletedEventAttributes?.result?.payloads ?? [];
+    const beats = event.activityTaskFailedEventAttributes?.failure?.applicationFailureInfo?.details?.payloads ?? [];
+    const bytes = [...done, ...beats].reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
+    return bytes === 0 ? [] : [{ what: `event ${String(event.eventId)}`, bytes }];
+  });
+}
+
+/** The first run of a workflow's first child. */
+export function childRunOf(events: readonly HistoryEvent[]): string {
+  const [started] = events.flatMap((event) => event.childWorkflowExecutionStartedEventAttributes ?? []);
+  return started?.workflowExecution?.runId ?? '';
+}

@@ -25,6 +25,7 @@ export interface Trial {
   /** Rows pass a transform. */
   readonly transforms?: boolean;
   readonly heartbeatTimeout?: number;
+  readonly partitionBytes?: number;
   /** Between the fault and the arrival of the healthy worker; for `hold` the worker then goes on. */
   readonly meanwhile?: (place: Place, subject: Subject) => Promise<void>;
 }
@@ -59,7 +60,7 @@ export function subjectOf(place: Place, trial: Trial): Subject {
     from: place.source,
     to: place.warehouse,
     streams: [{ stream: table, ...definitionOf(trial.mode), ...(trial.transforms || needsTransform(trial.point) ? { transform } : {}) }],
-    more: { partitionBytes: 120_000, heartbeatTimeout: trial.heartbeatTimeout ?? 2500 },
+    more: { partitionBytes: trial.partitionBytes ?? 120_000, heartbeatTimeout: trial.heartbeatTimeout ?? 2500 },
   });
   const runnable: Runnable = { kind: 'pipeline', definition };
   return {
@@ -72,14 +73,16 @@ export function subjectOf(place: Place, trial: Trial): Subject {
   };
 }
 
-const open = (place: Place, { definition, staging }: Subject, worker: WorkerProcess): Promise<void> =>
+/** Has a worker process work for a trial's project. */
+export const open = (place: Place, { definition, staging }: Subject, worker: WorkerProcess): Promise<void> =>
   worker.ask({ open: definition.project, staging, temporal: place.temporal, bundle: place.bundle });
 
 function assertOk(outcome: RunOutcome): void {
   assert.ok(outcome.ok, JSON.stringify(outcome));
 }
 
-const streamId = ({ definition, table }: Subject): string => `${definition.project}/${definition.name}/${table}`;
+/** The id of the workflow that loads a trial's table. */
+export const streamId = ({ definition, table }: Subject): string => `${definition.project}/${definition.name}/${table}`;
 
 /** Until a step is at its second attempt, with the healthy worker where `by` says so, or the stream's workflow has ended. */
 export async function takenOver(place: Place, subject: Subject, by: 'healthy' | 'any'): Promise<void> {
@@ -92,7 +95,7 @@ export async function takenOver(place: Place, subject: Subject, by: 'healthy' | 
 }
 
 /** Gets a run under way and its worker lost. */
-async function lose(place: Place, subject: Subject, trial: Trial, worker: WorkerProcess): Promise<StartedRun> {
+export async function lose(place: Place, subject: Subject, trial: Trial, worker: WorkerProcess): Promise<StartedRun> {
   const { table, marker } = subject;
   await makeTable(place.source, table);
   await open(place, subject, worker);
