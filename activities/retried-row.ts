@@ -31,6 +31,7 @@ const mask = '***';
 
 const left = {
   failed: 'are of loads that failed: the next run reads their rows again',
+  derived: 'were refused behind a sql step, which kept no row as it was read: load them with --full-refresh',
   unkeyed: 'have no value in the key: correct the source',
   unknownKey: "don't say their key, so newer rows could be overwritten: load them with --full-refresh",
   masked: 'have masked values (protect): load their rows with --full-refresh',
@@ -68,6 +69,7 @@ export function partitionFormats(partitions: readonly Partition[]): ReadonlyMap<
 export function retriedOf(rejection: BookedRejection, shape: PresentShape): Retried {
   if (!rejection.committed) return { left: left.failed };
   if (rejection.partition === null || rejection.row === null) return { left: left.unkeyed };
+  if (rejection.position === null) return { left: left.derived };
   const { mode, cursor } = shape.definition;
   if (rejection.key === null && cursor === undefined && (mode === 'merge' || mode === 'history')) return { left: left.unknownKey };
   const row: unknown = JSON.parse(rejection.row);

@@ -144,4 +144,11 @@ describe('a retry of rejections', () => {
     assert.deepEqual(await sql(warehouse, 'SELECT total FROM landed.orders WHERE id = 4'), [{ total: '4.00' }]);
     assert.deepEqual(await open('orders'), []);
   });
+
+  it('leaves rows that a sql step has changed already', async () => {
+    const transform = [{ sql: 'SELECT id, day FROM input' }, { cast: { day: 'date' } }];
+    const pipeline = await files('queried', dates, { transform });
+    assert.deepEqual(counts(await project.run(pipeline)), [4, 1, 3, 0]);
+    assert.match(notes(await retry(changed(pipeline, { transform: [german] }))), /3 rejections were refused behind a sql step/);
+  });
 });

@@ -46,12 +46,15 @@ export async function raiseGeneration(client: pg.Client, load: Load): Promise<vo
   );
 }
 
-/** Moves the state by one version. Throws `conflict` when another load moved it since the plan. */
+/**
+ * Moves the state by one version. A reconciliation counts from the commit before it, which asked for it, so that long reads of keys don't
+ * let a daily one wander. Throws `conflict` when another load moved it since the plan.
+ */
 export async function moveState(client: pg.Client, load: Load, rebuild: boolean): Promise<void> {
   const { rowCount } = await client.query(
     `UPDATE _millrace.state SET version = version + 1, cursor = CASE WHEN $6 THEN $7 ELSE coalesce($7, cursor) END,
        fingerprint = $8, load_id = $9, updated_at = now(),
-       reconciled_at = CASE WHEN $10 THEN now() ELSE reconciled_at END
+       reconciled_at = CASE WHEN $11 THEN updated_at WHEN $10 THEN now() ELSE reconciled_at END
      WHERE (project, pipeline, stream) = ($1, $2, $3) AND version = $4 AND generation = $5`,
     [
       load.project,
@@ -64,10 +67,14 @@ export async function moveState(client: pg.Client, load: Load, rebuild: boolean)
       JSON.stringify(load.fingerprint),
       load.id,
       rebuild || load.complete,
+      load.reconciles === true,
     ],
   );
   if (rowCount !== 1) throw moved(load);
 }
+
+/** Runs come with jitter: what is daily happens in each daily run, though one is a little earlier than the day before. */
+const early = 0.05;
 
 /** True when a stream's deletes are to be looked for now: its last complete read is longer ago than `reconcileEvery`. */
 export async function isReconcileDue(client: pg.Client, load: Load): Promise<boolean> {
@@ -76,7 +83,7 @@ export async function isReconcileDue(client: pg.Client, load: Load): Promise<boo
   const { rows } = await client.query(
     `SELECT FROM _millrace.state WHERE (project, pipeline, stream) = ($1, $2, $3)
        AND (reconciled_at IS NULL OR reconciled_at <= now() - make_interval(secs => $4))`,
-    [load.project, load.pipeline, load.stream, reconcileEvery / 1000],
+    [load.project, load.pipeline, load.stream, (reconcileEvery / 1000) * (1 - early)],
   );
   return rows.length > 0;
 }
