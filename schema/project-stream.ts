@@ -67,7 +67,11 @@ export const sharedStreamSettings = {
       default: streamDefaults.deletes,
     })
     .optional(),
-  reconcile: cadence().describe('`daily`, `6 hours`: how often all keys are read, to find deletes of a merge with a cursor.').optional(),
+  reconcile: cadence()
+    .describe(
+      '`daily`, `6 hours`: how often all keys are read, to find deletes of a merge or history with a cursor. A row that only a filter leaves out by now stays.',
+    )
+    .optional(),
   guards: guards.optional(),
   on_failure: z
     .enum(['reject', 'fail', 'null'])
