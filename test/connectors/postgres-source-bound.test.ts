@@ -28,7 +28,7 @@ describe('where the bound of a PostgreSQL cursor cannot be known', () => {
       CREATE TABLE events (id integer PRIMARY KEY, n bigint, d date, ts timestamp, at timestamptz, t text);
       INSERT INTO events SELECT i, i, current_date, localtimestamp, now() - interval '1 minute', 'x' FROM generate_series(1, 10) i;
       CREATE TABLE keyless (n bigint);
-      CREATE ROLE ${reader} LOGIN; GRANT SELECT ON events TO ${reader}; GRANT SELECT (n) ON keyless TO ${reader}`);
+      CREATE ROLE ${reader} LOGIN PASSWORD 'reads'; GRANT SELECT ON events TO ${reader}; GRANT SELECT (n) ON keyless TO ${reader}`);
   });
 
   after(async () => {
@@ -83,6 +83,7 @@ describe('where the bound of a PostgreSQL cursor cannot be known', () => {
   it('without pg_read_all_stats look_back is required, and check and the error give the GRANT', async () => {
     const url = new URL(database.url);
     url.username = reader;
+    url.password = 'reads';
     await using source = await openSource({ type: 'postgres', url: url.href }, 'shop');
     const grant = `GRANT pg_read_all_stats TO "${reader}"`;
     const error = await failure(readAll(source, { stream: 'events', mode: 'merge', cursor: 'at' }));
@@ -101,16 +102,17 @@ describe('where the bound of a PostgreSQL cursor cannot be known', () => {
   it('a stream that may not be read says so with code auth', async () => {
     const url = new URL(database.url);
     url.username = reader;
+    url.password = 'reads';
     await using source = await openSource({ type: 'postgres', url: url.href }, 'shop');
     await database.sql('CREATE TABLE private (id integer PRIMARY KEY)');
     assert.equal((await failure(readAll(source, { stream: 'private' }))).code, 'auth');
   });
 
   it('for a foreign table, whose transactions are in another server', async () => {
-    const { host, port, pathname } = new URL(database.url);
+    const { host, port, pathname, username, password } = new URL(database.url);
     await database.sql(`CREATE EXTENSION postgres_fdw;
       CREATE SERVER away FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '${host.split(':')[0] ?? ''}', port '${port}', dbname '${pathname.slice(1)}');
-      CREATE USER MAPPING FOR CURRENT_USER SERVER away OPTIONS (user 'postgres', password_required 'false');
+      CREATE USER MAPPING FOR CURRENT_USER SERVER away OPTIONS (user '${username}', password '${decodeURIComponent(password)}', password_required 'false');
       CREATE FOREIGN TABLE away (id integer, at timestamptz) SERVER away OPTIONS (table_name 'events')`);
     const definition = { stream: 'away', mode: 'merge' as const, cursor: 'at' };
     assert.match((await failure(readAll(database.source, definition))).message, /foreign table/);

@@ -16,12 +16,13 @@ describe('PostgreSQL as warehouse: least privilege', () => {
   const as = async () => {
     const url = new URL(under.url);
     url.username = role;
+    url.password = 'loads';
     return await openWarehouse({ type: 'postgres', url: url.href }, 'warehouse');
   };
 
   beforeEach(async () => {
     role = `loader_${new URL(under.url).pathname.slice(-12)}`;
-    await under.client.query(`CREATE ROLE ${role} LOGIN`);
+    await under.client.query(`CREATE ROLE ${role} LOGIN PASSWORD 'loads'`);
   });
   it('check names what is missing with the statement that grants it', async () => {
     await under.client.query('DROP SCHEMA _millrace CASCADE');
