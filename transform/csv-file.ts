@@ -38,6 +38,7 @@ export interface CheckOptions {
 
 const chunkBytes = 1 << 20;
 const longestLine = 1 << 26;
+const lineFeed = 10;
 
 /** Decodes as it reads: chunks of UTF-8. */
 async function* decoded(file: FileHandle, encoding: CsvDialect['encoding']): AsyncGenerator<Buffer> {
@@ -162,29 +163,29 @@ class Check {
 
   #take(bytes: Buffer, start: number, valid: boolean): void {
     const reader = this.#reader;
-    const row = bytes.subarray(start, reader.end);
+    const { end } = reader;
     const line = this.#line;
     this.#line += reader.lines;
-    if (this.#header) return this.#takeHeader(row);
-    if (row.length === 0 && this.#options.dialect.columns.length > 1) return this.#copyFrom(start);
-    const problem = reader.problem ?? (valid || isUtf8(row) ? undefined : 'the row is not valid UTF-8');
+    if (this.#header) return this.#takeHeader(bytes, start);
+    if (end === start && this.#options.dialect.columns.length > 1) return this.#copyFrom(start);
+    const problem = reader.problem ?? (valid || isUtf8(bytes.subarray(start, end)) ? undefined : 'the row is not valid UTF-8');
     if (problem !== undefined) {
       this.#copyFrom(start);
       this.#broken++;
-      return this.#options.broken(line, problem, row.toString('utf8'));
+      return this.#options.broken(line, problem, bytes.toString('utf8', start, end));
     }
-    this.#takeGood(row, line, start);
+    this.#takeGood(bytes, start, line);
   }
 
-  #takeHeader(row: Uint8Array): void {
+  #takeHeader(bytes: Buffer, start: number): void {
     this.#header = false;
-    if (this.#copy.started) this.#copy.write(row, this.#newline);
+    if (this.#copy.started) this.#copyRow(bytes, start);
   }
 
-  #takeGood(row: Uint8Array, line: number, start: number): void {
-    const { lines, terminator } = this.#reader;
+  #takeGood(bytes: Buffer, start: number, line: number): void {
+    const { lines, terminator, end } = this.#reader;
     this.#good++;
-    if (row.length > this.#longest) this.#longest = row.length;
+    if (end - start > this.#longest) this.#longest = end - start;
     if (line - this.#good !== this.#offset) {
       this.#offset = line - this.#good;
       this.#options.shift(this.#good, this.#offset);
@@ -194,7 +195,15 @@ class Check {
       this.#copyFrom(start);
       this.#copy.divide();
     }
-    if (this.#copy.started) this.#copy.write(row, this.#newline);
+    if (this.#copy.started) this.#copyRow(bytes, start);
+  }
+
+  #copyRow(bytes: Buffer, start: number): void {
+    const { end, next, terminator } = this.#reader;
+    const ended = terminator === this.#newline.length && bytes[next - 1] === lineFeed;
+    this.#copy.write(bytes, start, ended ? next : end);
+    if (!ended) this.#copy.write(this.#newline);
+    this.#copy.endRow();
   }
 
   /** The file can't be read as it stands from here on. */

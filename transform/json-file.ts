@@ -16,7 +16,6 @@ export interface JsonOptions {
   flush(): Promise<void>;
 }
 
-const newline = Buffer.from('\n');
 const rowsBetween = 1000;
 
 /** The end of the string that begins at `start`. */
@@ -118,7 +117,10 @@ class Conversion {
       let read = 0;
       for await (const row of type === 'ndjson' ? readLines(path) : readElements(path)) {
         const line = this.#take(row);
-        if (line !== undefined) files.write(Buffer.from(line), newline);
+        if (line !== undefined) {
+          files.write(Buffer.from(`${line}\n`));
+          files.endRow();
+        }
         if (read++ % rowsBetween > 0) continue;
         signal.throwIfAborted();
         this.#options.beat();

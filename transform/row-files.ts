@@ -13,6 +13,10 @@ export class RowFiles {
   readonly #path: string;
   #file: number | undefined;
   #parts: Uint8Array[] = [];
+  /** What follows the parts. */
+  #bytes: Uint8Array = new Uint8Array();
+  #start = 0;
+  #end = 0;
   #waiting = 0;
   #written = 0;
 
@@ -38,12 +42,22 @@ export class RowFiles {
     this.#nextPiece();
   }
 
-  write(row: Uint8Array, newline: Uint8Array): void {
-    if (this.pieces.length > 0 && this.#written > pieceBytes) this.#nextPiece();
-    this.#parts.push(Buffer.from(row), newline);
-    this.#waiting += row.length + newline.length;
-    this.#written += row.length + newline.length;
+  /** Adds bytes of a row, which must stay as they are until the files are closed. */
+  write(bytes: Uint8Array, start = 0, end = bytes.length): void {
+    if (bytes !== this.#bytes || start !== this.#end) {
+      this.#keep();
+      this.#bytes = bytes;
+      this.#start = start;
+    }
+    this.#end = end;
+    this.#waiting += end - start;
+    this.#written += end - start;
     if (this.#waiting > chunkBytes) this.#flush();
+  }
+
+  /** A row is complete: the next one may begin another piece. */
+  endRow(): void {
+    if (this.pieces.length > 0 && this.#written > pieceBytes) this.#nextPiece();
   }
 
   close(): void {
@@ -64,10 +78,22 @@ export class RowFiles {
     this.pieces.push(path);
   }
 
+  /** Rows that follow each other in memory are written as one. */
+  #keep(): void {
+    if (this.#end > this.#start) this.#parts.push(this.#bytes.subarray(this.#start, this.#end));
+    this.#start = this.#end;
+  }
+
   #flush(): void {
-    if (this.#file !== undefined && this.#parts.length > 0) writeSync(this.#file, Buffer.concat(this.#parts));
+    this.#keep();
+    const [first] = this.#parts;
+    if (first !== undefined) this.#append(this.#parts.length === 1 ? first : Buffer.concat(this.#parts));
     this.#parts = [];
     this.#waiting = 0;
+  }
+
+  #append(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length && this.#file !== undefined;) at += writeSync(this.#file, bytes, at);
   }
 
   #copy(from: string, bytes: number): void {
@@ -75,7 +101,7 @@ export class RowFiles {
     const buffer = Buffer.allocUnsafe(chunkBytes);
     for (let left = bytes; left > 0 && this.#file !== undefined;) {
       const read = readSync(source, buffer, 0, Math.min(left, chunkBytes), bytes - left);
-      writeSync(this.#file, buffer, 0, read);
+      this.#append(buffer.subarray(0, read));
       left -= read;
     }
     closeSync(source);
