@@ -10,7 +10,7 @@ import type { Dependencies } from './dependencies.ts';
 const hasWildcard = (pattern: string): boolean => pattern.includes('*');
 
 /** Does a name match a pattern with `*`? A bare table name means the schema `public`. */
-export function matches(pattern: string, name: string): boolean {
+function matches(pattern: string, name: string): boolean {
   const expression = new RegExp(
     `^${pattern
       .split('*')
@@ -21,7 +21,7 @@ export function matches(pattern: string, name: string): boolean {
 }
 
 /** The table that a stream without `into` is delivered to: the last part of its name, without a file's extension. */
-export function tableOf(stream: string): string {
+function tableOf(stream: string): string {
   const base = stream.split('/').at(-1) ?? stream;
   const name = /\.(csv|tsv|txt|json|jsonl|ndjson|parquet)(\.gz)?$/i.test(base)
     ? base.replace(/\.\w+(\.gz)?$/, '')

@@ -37,7 +37,7 @@ export function writeJson(staging: Staging, name: string, value: unknown, signal
 }
 
 /** Reads what `writeJson` wrote; the checksum is verified. */
-export async function readJson<T>(staging: Staging, file: StagedFile): Promise<T> {
+async function readJson<T>(staging: Staging, file: StagedFile): Promise<T> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of staging.read(file)) chunks.push(chunk);
   return JSON.parse(Buffer.concat(chunks).toString('utf8')) as T;

@@ -6,7 +6,7 @@ import type { Partition } from '../schema/stream.ts';
 import { isRecord } from '../transform/csv-file.ts';
 
 /** Values as they were read, by column. */
-export type RetriedValues = Readonly<Record<string, string | null>>;
+type RetriedValues = Readonly<Record<string, string | null>>;
 
 /** A rejection that can be taken up again: values that were read, or a line that was not understood; else why it can't. */
 export type Retried = { readonly values: RetriedValues } | { readonly line: string; readonly file: string } | { readonly left: string };

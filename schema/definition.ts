@@ -11,7 +11,7 @@ export const modes = ['replace', 'append', 'merge', 'history'] as const;
 
 const share = z.number().min(0).max(1);
 
-export const connectionDefinition = z.strictObject({
+const connectionDefinition = z.strictObject({
   name: z.string(),
   type: z.string(),
   /** Settings as written, secrets as references, paths absolute. */
@@ -19,7 +19,7 @@ export const connectionDefinition = z.strictObject({
 });
 export type ConnectionDefinition = z.infer<typeof connectionDefinition>;
 
-export const streamDefinition = z.strictObject({
+const streamDefinition = z.strictObject({
   /** Table or path, exact or with `*` wildcards, as the source names it. */
   stream: z.string(),
   except: z.array(z.string()),
@@ -51,7 +51,7 @@ export const streamDefinition = z.strictObject({
 });
 export type StreamDefinition = z.infer<typeof streamDefinition>;
 
-export const alertDefinition = z.strictObject({
+const alertDefinition = z.strictObject({
   to: connectionDefinition,
   on: z.array(z.enum(['failed', 'recovered', 'late', 'rejected'])),
   rejectedShare: share.optional(),

@@ -12,19 +12,17 @@
  * - `conflict` the stream's state moved since the plan; the workflow plans again.
  * - `staging-lost` staged bytes are missing or damaged, or a load table lost rows; the workflow loads again.
  */
-export const errorCodes = [
-  'config',
-  'auth',
-  'not-found',
-  'schema',
-  'rejected',
-  'rate-limited',
-  'unavailable',
-  'fenced',
-  'conflict',
-  'staging-lost',
-] as const;
-export type ErrorCode = (typeof errorCodes)[number];
+export type ErrorCode =
+  | 'config'
+  | 'auth'
+  | 'not-found'
+  | 'schema'
+  | 'rejected'
+  | 'rate-limited'
+  | 'unavailable'
+  | 'fenced'
+  | 'conflict'
+  | 'staging-lost';
 
 /** Codes that another attempt of the same step may cure. */
 export const retryableCodes: ReadonlySet<ErrorCode> = new Set(['rate-limited', 'unavailable']);

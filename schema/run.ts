@@ -91,7 +91,7 @@ export interface Failure {
 }
 
 /** `taken`: another run was loading the stream; `by` is its workflow. */
-export type StreamStatus = 'waiting' | 'running' | 'loaded' | 'failed' | 'taken' | 'cancelled';
+type StreamStatus = 'waiting' | 'running' | 'loaded' | 'failed' | 'taken' | 'cancelled';
 
 export interface StreamReport extends Counts {
   readonly stream: string;

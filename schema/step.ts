@@ -129,7 +129,6 @@ export const stepSchemas = { select, rename, drop, trim, nullif, cast, filter, d
 /** One transform step: an object with exactly one of the step names as its key. */
 export const stepSchema = z.union([select, rename, drop, trim, nullif, cast, filter, derive, dedupe, expect, sql]);
 export type Step = z.infer<typeof stepSchema>;
-export type StepName = keyof typeof stepSchemas;
 export type CastTarget = z.infer<typeof castTarget>;
 export type Comparison = z.infer<typeof comparison>;
 export type Rule = z.infer<typeof rule>;

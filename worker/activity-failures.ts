@@ -13,7 +13,7 @@ function shorten(text: string): string {
 }
 
 /** What Temporal is told of an error: its code as type, whether another attempt makes sense, and no secret. */
-export function toFailure(error: unknown, attempt: number, scrub: (text: string) => string): unknown {
+function toFailure(error: unknown, attempt: number, scrub: (text: string) => string): unknown {
   if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;
   if (error instanceof MillraceError) {
     const retryable = retryableCodes.has(error.code);

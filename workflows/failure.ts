@@ -1,4 +1,5 @@
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation } from '@temporalio/workflow';
+import type { ErrorCode } from '../schema/errors.ts';
 import type { Failure } from '../schema/run.ts';
 
 /** The application failure inside the layers that Temporal puts around it. */
@@ -8,19 +9,19 @@ function innermost(error: unknown): ApplicationFailure | undefined {
   return undefined;
 }
 
-const codes: ReadonlySet<string> = new Set([
-  'config',
-  'auth',
-  'not-found',
-  'schema',
-  'rejected',
-  'rate-limited',
-  'unavailable',
-  'fenced',
-  'conflict',
-  'staging-lost',
-]);
-const isCode = (type: string): type is Failure['code'] => codes.has(type);
+const codes: Readonly<Record<ErrorCode, true>> = {
+  config: true,
+  auth: true,
+  'not-found': true,
+  schema: true,
+  rejected: true,
+  'rate-limited': true,
+  unavailable: true,
+  fenced: true,
+  conflict: true,
+  'staging-lost': true,
+};
+const isCode = (type: string): type is ErrorCode => Object.hasOwn(codes, type);
 
 /** What a failed step or child says, as data. */
 export function failureOf(error: unknown): Failure {

@@ -141,8 +141,9 @@ async function expand({ pipeline: definition, options }: PipelineRun, startedAt:
   } catch (error) {
     const failure = failureOf(error);
     measureRun(definition.name, failure.code === 'cancelled' ? 'cancelled' : 'failed', (Date.now() - startedAt) / 1000);
+    if (failure.code === 'cancelled') throw error;
     await tellEnd(definition, failure);
-    throw error;
+    throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true });
   }
 }
 

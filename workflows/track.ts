@@ -5,7 +5,7 @@ import { page } from './page.ts';
 /** What a run did so far. */
 export const progressQuery = defineQuery<RunReport>('progress');
 /** What one stream of a run did so far. */
-export const streamProgressQuery = defineQuery<StreamReport>('streamProgress');
+const streamProgressQuery = defineQuery<StreamReport>('streamProgress');
 /** A stream tells its run how far it is. */
 export const streamProgressed = defineSignal<[StreamReport]>('streamProgressed');
 

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { loadClientConfigProfile } from '@temporalio/envconfig';
+import { searchAttributeNames } from '../../client/search-attributes.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { LocalOptions, LocalTemporal } from './options.ts';
 import { cacheFolder } from './place.ts';
@@ -16,9 +17,6 @@ const startSeconds = 60;
 const attempts = 3;
 /** The gRPC status NOT_FOUND. */
 const notFound = 5;
-
-/** The search attributes that the dev server is started with; other servers may lack them. */
-const localSearchAttributes = { MillraceProject: 'Keyword', MillraceName: 'Keyword', MillraceKind: 'Keyword' } as const;
 
 /** The server that TEMPORAL_ADDRESS or a profile names; `undefined` where neither does. */
 export function externalTemporal(environment: NodeJS.ProcessEnv): LocalTemporal | undefined {
@@ -132,7 +130,7 @@ function serverArguments(port: number, uiPort: number, database: string): string
     'dynamic-config-value': 'system.enableActivityEagerExecution=true',
   };
   const pragmas = ['journal_mode=wal', 'synchronous=1'].flatMap((pragma) => ['--sqlite-pragma', pragma]);
-  const attributes = Object.entries(localSearchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]);
+  const attributes = searchAttributeNames.flatMap((name) => ['--search-attribute', `${name}=Keyword`]);
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
   return ['server', 'start-dev', ...flags, ...pragmas, ...attributes];
 }
