@@ -71,7 +71,12 @@ describe('a retry of rejections', () => {
     const done = await retry(mended);
     assert.deepEqual(counts(done), [0, 0, 0, 0]);
     assert.match(notes(done), /no open rejections/);
-    assert.equal((await sql(warehouse, `SELECT FROM _millrace.loads WHERE pipeline = 'films'`)).length, 4, 'nothing to load is no load');
+    const booked = await sql(warehouse, `SELECT mode FROM _millrace.loads WHERE pipeline = 'films' ORDER BY version`);
+    assert.deepEqual(
+      booked.map(({ mode }) => mode),
+      ['append', 'retry', 'retry', 'retry'],
+      'nothing to load is no load',
+    );
   });
 
   it('adds to the present table of a replace, which closes them all when it is replaced', async () => {
@@ -150,5 +155,26 @@ describe('a retry of rejections', () => {
     const pipeline = await files('queried', dates, { transform });
     assert.deepEqual(counts(await project.run(pipeline)), [4, 1, 3, 0]);
     assert.match(notes(await retry(changed(pipeline, { transform: [german] }))), /3 rejections were refused behind a sql step/);
+  });
+
+  it('keeps every value of a JSON row as it was', async () => {
+    const folder = join(project.folder, 'json');
+    await mkdir(folder, { recursive: true });
+    const good = '{"id": 1, "size": 1.5, "tags": ["a"], "price": "3.10"}';
+    const bad = '{"id": 12345678901234567, "size": 0.1, "tags": [1.0, {"b": "\\u0041\\n"}], "price": "3,10"}';
+    await writeFile(join(folder, 'rows.ndjson'), `${good}\n${bad}\n`);
+    const stream = { stream: 'rows.ndjson', into: 'json_rows', mode: 'merge' as const, key: ['id'] };
+    const pipeline = project.pipeline('json', {
+      from: folder,
+      to: warehouse,
+      streams: [{ ...stream, transform: [{ cast: { price: 'numeric(10,2)' } }] }],
+    });
+    assert.deepEqual(counts(await project.run(pipeline)), [2, 1, 1, 0]);
+    const mended = changed(pipeline, { transform: [{ cast: { price: { to: 'numeric(10,2)', decimal: ',' } } }] });
+    assert.deepEqual(counts(await retry(mended)), [1, 1, 0, 0]);
+    assert.deepEqual(await rows('json_rows', 'id, size, tags, price'), [
+      ['1', '1.5', '["a"]', '3.10'],
+      ['12345678901234567', '0.1', '[1.0, {"b": "A\\n"}]', '3.10'],
+    ]);
   });
 });

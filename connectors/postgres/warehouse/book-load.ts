@@ -46,6 +46,12 @@ export async function readCommitted(client: pg.Client, loadId: string): Promise<
   };
 }
 
+/** The mode as it is booked: loads that don't read the source's rows say what they are instead. */
+function modeOf(load: Load): string {
+  if (load.reconciles) return 'reconcile';
+  return load.retries === undefined ? load.definition.mode : 'retry';
+}
+
 /** Enters a load into the books; its key makes a second delivery impossible: it waits for another attempt at it, and gives what that one delivered. */
 async function open(client: pg.Client, load: Load, epoch: number, manifest: Manifest): Promise<Committed | undefined> {
   const checksum = createHash('sha256').update(JSON.stringify(manifest.files)).digest('hex');
@@ -61,7 +67,7 @@ async function open(client: pg.Client, load: Load, epoch: number, manifest: Mani
       load.stream,
       load.target.schema,
       load.target.table,
-      load.reconciles ? 'reconcile' : load.definition.mode,
+      modeOf(load),
       load.generation,
       load.expectedVersion + 1,
       epoch,
