@@ -21,6 +21,11 @@ const bundled: Partial<Record<Failures, Promise<WorkflowBundleOption>>> = {};
 /** The workflow bundle, made once in a test run. */
 export const testBundle = (failures: Failures = 'clear'): Promise<WorkflowBundleOption> => (bundled[failures] ??= bundle(failures));
 
+/** Lets workers of this process say errors only, and leaves signals to mocha. */
+export function quietRuntime(): void {
+  if (Runtime._instance === undefined) Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+}
+
 /** A project with a worker of its own, in this process. */
 export interface TestProject extends AsyncDisposable {
   readonly project: string;
@@ -96,7 +101,7 @@ export interface WorkerPlace {
 export async function openProject(prefix = 'test', { keys, environment = process.env }: WorkerPlace = {}): Promise<TestProject> {
   const project = `${prefix}-${randomBytes(5).toString('hex')}`;
   const folder = await mkdtemp(join(tmpdir(), 'millrace-project-'));
-  if (Runtime._instance === undefined) Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+  quietRuntime();
   const address = await temporalAddress();
   const [native, connection] = await Promise.all([NativeConnection.connect({ address }), Connection.connect({ address })]);
   const dataConverter = dataConverterOf(keys);

@@ -1,0 +1,73 @@
+import proto from '@temporalio/proto';
+import { readdir, readFile } from 'node:fs/promises';
+import type { ModelDefinition, PipelineDefinition } from '../schema/definition.ts';
+import { pipelineOf } from './pipeline-kit.ts';
+
+/** The folder of recorded histories; `node --import tsx test/record-histories.ts` makes them anew. */
+export const historiesFolder = new URL('./histories/', import.meta.url);
+
+/** The variable that connections of recorded definitions name for their database. */
+export const recordedVariable = 'MILLRACE_RECORDED_URL';
+
+const connection = (name: string): PipelineDefinition['from'] => ({
+  name,
+  type: 'postgres',
+  settings: { type: 'postgres', url: `\${env:${recordedVariable}}` },
+});
+
+/** Tables that recorded definitions read. */
+export const recordedTables = `CREATE TABLE goods (id bigint PRIMARY KEY, name text, at timestamptz NOT NULL);
+  INSERT INTO goods SELECT i, repeat('n', 100), timestamptz '2026-01-01' + i * interval '1 second' FROM generate_series(1, 300) i;
+  CREATE TABLE prices (good bigint, price text); INSERT INTO prices SELECT i, CASE i WHEN 7 THEN 'n/a' ELSE i || '.50' END FROM generate_series(1, 20) i;
+  ANALYZE goods`;
+
+export function recordedModel(project: string, more: Partial<ModelDefinition> = {}): ModelDefinition {
+  return {
+    format: 1,
+    project,
+    name: 'names',
+    warehouse: connection('warehouse'),
+    sql: 'SELECT name, count(*) AS goods FROM landed.goods GROUP BY name',
+    build: 'table',
+    into: { schema: 'landed', table: 'names' },
+    after: ['shop'],
+    alerts: [],
+    heartbeatTimeout: 60_000,
+    ...more,
+  };
+}
+
+/** A pipeline with a stream of several partitions, one that rejects a row, and a model behind them. */
+export function recordedPipeline(project: string): PipelineDefinition {
+  const made = pipelineOf(project, 'shop', {
+    from: '',
+    to: '',
+    streams: [
+      { stream: 'goods', mode: 'merge', key: ['id'], cursor: 'at' },
+      { stream: 'prices', transform: [{ cast: { price: 'numeric(8,2)' } }] },
+    ],
+    more: { partitionBytes: 12_000, models: [recordedModel(project)] },
+  });
+  return { ...made, from: connection('source'), to: connection('warehouse') };
+}
+
+const { History } = proto.temporal.api.history.v1;
+type History = ReturnType<typeof History.fromObject>;
+
+/** A history as JSON: 64-bit numbers, enums and bytes as text. */
+export const historyToJson = (history: Parameters<typeof History.fromObject>[0]): unknown =>
+  History.toObject(History.fromObject(history), { longs: String, enums: String, bytes: String });
+
+/** What `historyToJson` was given. */
+export const historyOfJson = (json: string): History => History.fromObject(JSON.parse(json) as Record<string, unknown>);
+
+export interface RecordedHistory {
+  readonly name: string;
+  readonly json: string;
+}
+
+/** The histories that were recorded. */
+export async function recordedHistories(): Promise<readonly RecordedHistory[]> {
+  const names = (await readdir(historiesFolder)).filter((name) => name.endsWith('.json')).toSorted();
+  return await Promise.all(names.map(async (name) => ({ name, json: await readFile(new URL(name, historiesFolder), 'utf8') })));
+}
