@@ -7,11 +7,13 @@ import { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { dataConverterOf, payloadCodec } from '../../client/payload-codec.ts';
 import { readPayloadKeys, type PayloadKeys } from '../../client/payload-keys.ts';
-import { runOutcome } from '../../client/runs.ts';
+import { runOutcome, startRun } from '../../client/runs.ts';
 import { applySchedules } from '../../client/schedules.ts';
+import { troublesOf } from '../../client/trouble.ts';
 import type { PipelineDefinition } from '../../schema/definition.ts';
 import { openProject, sql, type TestProject } from '../pipeline-kit.ts';
 import { createDatabase, dropDatabase } from '../servers.ts';
+import { until } from '../workflows/until.ts';
 
 const key = (): string => randomBytes(32).toString('base64');
 const read = async (text: string): Promise<PayloadKeys> => {
@@ -151,6 +153,20 @@ describe('a run with payload keys', function () {
     const outcome = await runOutcome(await withKeys(`b:${second},a:${first}`), { kind: 'pipeline' }, run);
     assert.ok(outcome.ok);
     await assert.rejects(runOutcome(await withKeys(`a:${second}`), { kind: 'pipeline' }, run), /is not the key that it was encrypted with/);
+  });
+
+  it('waits for a worker with the key, and says so', async () => {
+    const withOther = new Client({ connection: project.client.connection, dataConverter: dataConverterOf(await read(`c:${second}`)) });
+    const definition = pipelineOf('foreign', {});
+    const { workflowId } = await startRun(withOther, { kind: 'pipeline', definition }, { fullRefresh: false }, 'h');
+    try {
+      await until(async () => {
+        const [trouble] = await troublesOf(withOther, workflowId);
+        return trouble?.step === 'workflow' && /encrypted with key \w+, which MILLRACE_PAYLOAD_KEYS lacks/.test(trouble.message);
+      }, 'trouble that names the key');
+    } finally {
+      await withOther.workflow.getHandle(workflowId).terminate();
+    }
   });
 
   it('is scheduled encrypted, again with a new key by apply; schedules of others do not matter', async () => {
