@@ -15,18 +15,17 @@ interface ShownStep {
   readonly startToClose: number;
 }
 
+const secondsOf = (duration: { readonly seconds?: unknown } | null | undefined): number => Number(duration?.seconds ?? 0);
+
 /** The steps that a workflow asked for, with their time-outs in seconds. */
 async function shownSteps(client: Client, id: string): Promise<readonly ShownStep[]> {
-  return (await eventsOf(client, id)).flatMap(({ activityTaskScheduledEventAttributes: step, userMetadata }) =>
-    step
-      ? {
-          name: step.activityType?.name ?? '',
-          summaryBytes: userMetadata?.summary?.data?.length ?? 0,
-          heartbeat: Number(step.heartbeatTimeout?.seconds ?? 0),
-          startToClose: Number(step.startToCloseTimeout?.seconds ?? 0),
-        }
-      : [],
-  );
+  return (await eventsOf(client, id)).flatMap(({ activityTaskScheduledEventAttributes: step, userMetadata }) => {
+    if (!step) return [];
+    const { activityType, heartbeatTimeout, startToCloseTimeout } = step;
+    const summaryBytes = userMetadata?.summary?.data?.length ?? 0;
+    const [heartbeat, startToClose] = [secondsOf(heartbeatTimeout), secondsOf(startToCloseTimeout)];
+    return { name: activityType?.name ?? '', summaryBytes, heartbeat, startToClose };
+  });
 }
 
 describe('what a run shows to Temporal', function () {
