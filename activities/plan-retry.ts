@@ -40,7 +40,7 @@ async function takeUp({ input, warehouse, attempt }: Planning, shape: PresentSha
 function notesOf({ ids, left }: TakenUp): readonly string[] {
   const taken = [...ids.values()].reduce((sum, some) => sum + some.length, 0);
   if (taken === 0 && left.size === 0) return ['no open rejections'];
-  return [`${taken} open rejections taken up again`, ...[...left].map(([reason, count]) => `${count} rejections ${reason}`)];
+  return [`rejections taken up again: ${taken}`, ...[...left].map(([reason, count]) => `rejections left alone: ${count}, which ${reason}`)];
 }
 
 /** Rows keep the types that the source has proved; those of files are proved again, as on their first way. */

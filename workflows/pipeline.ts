@@ -142,7 +142,7 @@ async function expand({ pipeline: definition, options }: PipelineRun, startedAt:
     const failure = failureOf(error);
     measureRun(definition.name, failure.code === 'cancelled' ? 'cancelled' : 'failed', (Date.now() - startedAt) / 1000);
     if (failure.code === 'cancelled') throw error;
-    await tellEnd(definition, failure);
+    if (options.retry === undefined) await tellEnd(definition, failure);
     throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true });
   }
 }

@@ -41,4 +41,14 @@ describe('PostgreSQL as warehouse: retries', () => {
     assert.deepEqual([open[0]?.rule, open[0]?.partition, open[0]?.file, open[0]?.position], ['min', '3', 'a.csv', '100']);
     assert.equal(open[1799]?.position, '999');
   });
+
+  it('has nothing left to take up once the stream was read completely again', async () => {
+    const complete = { definition: { mode: 'merge' as const }, complete: true };
+    await deliver(under.warehouse, makeLoad(complete), [csv([['1', 'a', null]])], [{ partition: '0', position: '7', rule: 'csv' }]);
+    assert.equal((await ids()).length, 1);
+    await deliver(under.warehouse, makeLoad({ ...complete, expectedVersion: 1, complete: false }), [csv([['2', 'a', null]])]);
+    assert.equal((await ids()).length, 1);
+    await deliver(under.warehouse, makeLoad({ ...complete, expectedVersion: 2 }), [csv([['1', 'a', null]])]);
+    assert.deepEqual(await ids(), []);
+  });
 });
