@@ -17,7 +17,7 @@ export const points = [
   'commit',
   'committed',
 ] as const;
-export type Point = (typeof points)[number];
+type Point = (typeof points)[number];
 
 /** What befalls a worker at a point, once: SIGKILL, SIGSTOP, or waiting there until the file `<marker>.go` is there. */
 export interface Fault {
