@@ -50,13 +50,15 @@ function numeric(text: string, { modifiers }: ParsedType): string {
   const plain = String.raw`\s*[+-]?0*\d{0,${whole}}${fraction}\s*`;
   const digits = `${matches(text, plain)} AND regexp_matches(${text}, '\\d')`;
   if (precision > 38) return when(digits, trimmed);
+  const usual = whole > 0 && scale > 0 ? `WHEN ${matches(text, String.raw`-?\d{1,${whole}}(\.\d{1,${scale}})?`)} THEN ${text} ` : '';
   const shifted = String.raw`\s*[+-]?\d+(\.\d{0,${scale}}0*)?[eE]\+?\d{1,2}\s*`;
-  return `CASE WHEN ${digits} THEN ${trimmed} WHEN ${matches(text, shifted)} THEN CAST(TRY_CAST(${text} AS DECIMAL(${precision},${scale})) AS VARCHAR) END`;
+  return `CASE ${usual}WHEN ${digits} THEN ${trimmed} WHEN ${matches(text, shifted)} THEN CAST(TRY_CAST(${text} AS DECIMAL(${precision},${scale})) AS VARCHAR) END`;
 }
 
+/** `t` and `f` come first because they are PostgreSQL's own; DuckDB would make a join of a longer IN. */
 function boolean(text: string): string {
-  const word = `lower(trim(${text}))`;
-  return `CASE WHEN ${word} IN ('t', 'true', 'y', 'yes', 'on', '1') THEN true WHEN ${word} IN ('f', 'false', 'n', 'no', 'off', '0') THEN false END`;
+  const isWord = (words: string): string => matches(`lower(${text})`, ` *(${words}) *`);
+  return `CASE WHEN ${text} = 't' THEN true WHEN ${text} = 'f' THEN false WHEN ${isWord('t|true|y|yes|on|1')} THEN true WHEN ${isWord('f|false|n|no|off|0')} THEN false END`;
 }
 
 function date(text: string, { format }: Options): string {

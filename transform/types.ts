@@ -149,5 +149,10 @@ export function settle(sql: string, duck: string): string {
 export function textValue(field: Field): string {
   if (!field.typed) return field.id;
   const text = `CAST(${field.id} AS VARCHAR)`;
-  return /^(date|timestamp)/.test(field.type) ? `replace(${text}, '(BC)', 'BC')` : text;
+  if (!/^(date|timestamp)/.test(field.type)) return text;
+  const any = `replace(${text}, '(BC)', 'BC')`;
+  if (field.type !== 'timestamptz') return any;
+  // A cast of TIMESTAMPTZ asks ICU for each value, and infinity has no epoch.
+  const common = `${field.id} >= TIMESTAMPTZ '0001-01-01 00:00:00+00' AND ${field.id} < TIMESTAMPTZ 'infinity'`;
+  return `CASE WHEN ${common} THEN CAST(make_timestamp(epoch_us(${field.id})) AS VARCHAR) || '+00' ELSE ${any} END`;
 }
