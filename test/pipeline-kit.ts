@@ -14,6 +14,7 @@ import type { RunOptions } from '../schema/run.ts';
 import { bundle, type Failures } from '../worker/bundle.ts';
 import { openDependencies } from '../worker/dependencies.ts';
 import { createWorker } from '../worker/worker.ts';
+import { defineStream } from './kits/stream-definition.ts';
 import { temporalAddress } from './servers.ts';
 
 const bundled: Partial<Record<Failures, Promise<WorkflowBundleOption>>> = {};
@@ -44,22 +45,6 @@ export interface PipelineSettings {
   readonly more?: Partial<PipelineDefinition>;
 }
 
-const streamDefaults: Omit<StreamDefinition, 'stream'> = {
-  except: [],
-  mode: 'replace',
-  key: [],
-  nullCursor: 'include',
-  transform: [],
-  contract: { columns: 'evolve', types: 'evolve' },
-  deletes: 'keep',
-  maxDeleted: 1,
-  onFailure: 'reject',
-  maxRejected: { share: 1 },
-  protect: [],
-  adopt: false,
-  read: {},
-};
-
 function connectionOf(name: string, address: string): PipelineDefinition['from'] {
   return address.startsWith('postgres')
     ? { name, type: 'postgres', settings: { type: 'postgres', url: address } }
@@ -75,7 +60,7 @@ export function pipelineOf(project: string, name: string, settings: PipelineSett
     from: connectionOf('source', settings.from),
     to: connectionOf('warehouse', settings.to),
     schema: settings.schema ?? 'landed',
-    streams: settings.streams.map((stream) => ({ ...streamDefaults, ...stream })),
+    streams: settings.streams.map((stream) => defineStream(stream)),
     parallelStreams: 4,
     parallelPartitions: 1,
     partitionBytes: 32 * 1024 * 1024,

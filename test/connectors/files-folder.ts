@@ -1,3 +1,4 @@
+import { defineStream } from '../kits/stream-definition.ts';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -18,25 +19,8 @@ export interface FilesFolder extends AsyncDisposable {
   read(plan: SourcePlan, pattern: string, partition: Partition): Promise<Buffer>;
 }
 
-export function definitionOf(stream: string, definition: Partial<StreamDefinition> = {}): StreamDefinition {
-  return {
-    stream,
-    except: [],
-    mode: 'replace',
-    key: [],
-    nullCursor: 'include',
-    transform: [],
-    contract: { columns: 'evolve', types: 'evolve' },
-    deletes: 'keep',
-    maxDeleted: 1,
-    onFailure: 'reject',
-    maxRejected: { share: 1 },
-    protect: [],
-    adopt: false,
-    read: {},
-    ...definition,
-  };
-}
+const definitionOf = (stream: string, definition: Partial<StreamDefinition> = {}): StreamDefinition =>
+  defineStream({ stream, ...definition });
 
 export async function makeFolder(): Promise<FilesFolder> {
   const path = await mkdtemp(join(tmpdir(), 'millrace-files-'));

@@ -6,7 +6,8 @@ import { openSource } from '../../connectors/postgres/source.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { SourceDatabase } from '../kits/postgres-source.ts';
 import { readAll, sourceDatabase } from '../kits/postgres-source.ts';
-import { defineStream, describeSource, planRequest, readPartition, testAttempt } from '../kits/source.ts';
+import { describeSource, planRequest, readPartition, testAttempt } from '../kits/source.ts';
+import { defineStream } from '../kits/stream-definition.ts';
 
 describeSource('PostgreSQL', async () => {
   const database = await sourceDatabase('source_kit');

@@ -1,3 +1,4 @@
+import { defineStream } from './stream-definition.ts';
 import { createHash, randomUUID } from 'node:crypto';
 import type { Attempt, Warehouse } from '../../connectors/connector.ts';
 import type { Column } from '../../schema/column.ts';
@@ -17,24 +18,8 @@ export function attempt(name = 'test', signal: AbortSignal = new AbortController
   return { signal, name: `millrace:${name}`, beat };
 }
 
-export function definition(given: Partial<StreamDefinition> = {}): StreamDefinition {
-  return {
-    stream: 'public.orders',
-    except: [],
-    mode: 'merge',
-    key: ['id'],
-    nullCursor: 'include',
-    transform: [],
-    contract: { columns: 'evolve', types: 'evolve' },
-    deletes: 'keep',
-    maxDeleted: 0.1,
-    onFailure: 'reject',
-    maxRejected: { share: 1 },
-    protect: [],
-    adopt: false,
-    read: {},
-    ...given,
-  };
+function definition(given: Partial<StreamDefinition> = {}): StreamDefinition {
+  return defineStream({ stream: 'public.orders', mode: 'merge', key: ['id'], maxDeleted: 0.1, ...given });
 }
 
 export const orderColumns: readonly Column[] = [

@@ -3,7 +3,8 @@ import type { PlanRequest, Source, SourcePlan } from '../../connectors/connector
 import { openSource } from '../../connectors/postgres/source.ts';
 import type { StreamDefinition } from '../../schema/definition.ts';
 import { createDatabase, dropDatabase } from '../servers.ts';
-import { defineStream, planRequest, readPartition, testAttempt } from './source.ts';
+import { planRequest, readPartition, testAttempt } from './source.ts';
+import { defineStream } from './stream-definition.ts';
 
 /** A row of CSV, as text. */
 export type TextRow = readonly (string | null)[];

@@ -1,3 +1,4 @@
+import { defineStream } from './stream-definition.ts';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { Attempt, PlanRequest, Source, SourcePlan } from '../../connectors/connector.ts';
@@ -38,27 +39,6 @@ export function testAttempt(signal: AbortSignal = new AbortController().signal):
     beat() {
       this.beats += 1;
     },
-  };
-}
-
-/** A stream's definition with every default, for tests. */
-export function defineStream(given: Partial<StreamDefinition>): StreamDefinition {
-  return {
-    stream: '',
-    except: [],
-    mode: 'replace',
-    key: [],
-    nullCursor: 'include',
-    transform: [],
-    contract: { columns: 'evolve', types: 'evolve' },
-    deletes: 'keep',
-    maxDeleted: 1,
-    onFailure: 'reject',
-    maxRejected: { share: 1 },
-    protect: [],
-    adopt: false,
-    read: {},
-    ...given,
   };
 }
 
