@@ -1,8 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { activityInfo } from '@temporalio/activity';
+import type { Attempt } from '../connectors/connector.ts';
 import type { StagedFile, StagedFormat } from '../schema/load.ts';
 import type { PartitionResult, StagedPart } from '../schema/run.ts';
-import { transform as runTransform, type TransformInput } from '../transform/transform.ts';
+import { leavesOneOfEachKey, transform as runTransform, type TransformInput } from '../transform/transform.ts';
 import { currentAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
 import { folderOf, fromPart, partitionOf, readPlan, toPart, type PlanFile } from './plan-file.ts';
@@ -27,8 +28,11 @@ async function inputOf(
 }
 
 /** Reads a file to its end, so that its checksum is verified: `staging-lost` when it isn't what was extracted. */
-async function verify(deps: Dependencies, file: StagedFile): Promise<void> {
-  for await (const _ of deps.staging.read(file));
+async function verify(deps: Dependencies, file: StagedFile, attempt: Attempt): Promise<void> {
+  for await (const _ of deps.staging.read(file)) {
+    attempt.signal.throwIfAborted();
+    attempt.beat();
+  }
 }
 
 /** Scratch paths for one transform; what is left at them goes in the end. */
@@ -69,6 +73,7 @@ export const createTransform = (deps: Dependencies) =>
         key: requiredKey(load),
         onFailure: load.definition.onFailure,
         protect: load.definition.protect,
+        ordered: load.definition.key.length > 0 && !leavesOneOfEachKey(plan.steps, load.definition.key),
         outputPath: scratch.output,
         rejectionsPath: scratch.rejections,
         memoryLimit: deps.transformMemory,
@@ -77,12 +82,14 @@ export const createTransform = (deps: Dependencies) =>
         signal: attempt.signal,
         beat: (progress) => attempt.beat(progress),
       }),
-      ...input.parts.map(({ file }) => verify(deps, fromPart(input.plan, file, csv))),
+      ...input.parts.map(({ file }) => verify(deps, fromPart(input.plan, file, csv), attempt)),
     ]);
     const name = `${folderOf(load)}/transform-${input.no}-${activityInfo().attempt}`;
-    const file = toPart(await deps.staging.adopt(scratch.output, `${name}.csv`, csv, result.rows));
+    const adopt = async (path: string, as: string, rows: number): Promise<StagedPart> =>
+      toPart(await deps.staging.adopt(path, as, csv, rows, () => attempt.beat()));
+    const file = await adopt(scratch.output, `${name}.csv`, result.rows);
     const { read, rejected, filtered, duplicates } = result;
     if (rejected === 0) return { no: input.no, file, read, rejected, filtered, duplicates };
-    const rejections = toPart(await deps.staging.adopt(scratch.rejections, `${name}.rejections.csv`, csv, rejected));
+    const rejections = await adopt(scratch.rejections, `${name}.rejections.csv`, rejected);
     return { no: input.no, file, rejections, read, rejected, filtered, duplicates };
   };

@@ -29,8 +29,8 @@ export async function openFolderStaging(root: string): Promise<Staging> {
       await mkdir(join(folder, scratchFolder), { recursive: true, mode: 0o700 });
       return scratchPath(folder);
     },
-    adopt: async (path, name, format, rows) => {
-      const sum = await publish(folder, path, name, sumOf, 'r+');
+    adopt: async (path, name, format, rows, beat) => {
+      const sum = await publish(folder, path, name, (file) => sumOf(file, beat), 'r+');
       return reference(store, name, format, rows, sum);
     },
     read: (file) => readFile(folder, store, file),
@@ -112,9 +112,9 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-async function sumOf(file: FileHandle): Promise<Sum> {
+async function sumOf(file: FileHandle, beat: () => void): Promise<Sum> {
   let result: Sum = { bytes: 0, sha256: '' };
-  for await (const _chunk of readChecked(file, (sum) => (result = sum)));
+  for await (const _chunk of readChecked(file, (sum) => (result = sum))) beat();
   return result;
 }
 

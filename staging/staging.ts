@@ -11,8 +11,8 @@ export interface Staging {
   write(name: string, format: StagedFormat, bytes: AsyncIterable<Uint8Array>, rows: () => number, signal: AbortSignal): Promise<StagedFile>;
   /** A local path on which a tool writes a file that `adopt` then takes; unique to the call. */
   scratch(): Promise<string>;
-  /** Makes the file at a scratch path a staged file: fsync, sha256, rename. */
-  adopt(path: string, name: string, format: StagedFormat, rows: number): Promise<StagedFile>;
+  /** Makes the file at a scratch path a staged file: fsync, sha256, rename. `beat` is called as its bytes are summed. */
+  adopt(path: string, name: string, format: StagedFormat, rows: number, beat: () => void): Promise<StagedFile>;
   /** Reads a file; the checksum is verified before its last bytes are handed on, and a mismatch or a missing file throws `staging-lost`, another store's `config`. */
   read(file: StagedFile): AsyncIterable<Uint8Array>;
   /** A local path with the file's bytes, for DuckDB. Throws `staging-lost` when the file is missing, `config` when it is another store's. */

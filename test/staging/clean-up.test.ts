@@ -43,7 +43,10 @@ describe('clean-up of staging', () => {
     for (const path of [old, fresh]) await writeFile(path, 'unfinished');
     await utimes(old, 1000, 1000);
     await cleanUp(staging, { folder, keep: 9, running: 'fourth' });
-    await assert.rejects(staging.adopt(old, 'a/b.csv', { kind: 'csv' }, 0), { code: 'ENOENT' });
-    await staging.adopt(fresh, 'a/b.csv', { kind: 'csv' }, 0);
+    await assert.rejects(
+      staging.adopt(old, 'a/b.csv', { kind: 'csv' }, 0, () => undefined),
+      { code: 'ENOENT' },
+    );
+    await staging.adopt(fresh, 'a/b.csv', { kind: 'csv' }, 0, () => undefined);
   });
 });

@@ -131,11 +131,13 @@ describe('staging in a folder', () => {
     assert.deepEqual((await readdir(join(root, 'fresh'))).sort(), ['.scratch', 'store.json']);
   });
 
-  it('adopts a file that a tool wrote', async () => {
+  it('adopts a file that a tool wrote, and beats while it sums it', async () => {
     const path = await staging.scratch();
+    let beats = 0;
     await writeFile(path, 'made by a tool');
-    const file = await staging.adopt(path, 'a/b.csv', { kind: 'csv' }, 3);
+    const file = await staging.adopt(path, 'a/b.csv', { kind: 'csv' }, 3, () => (beats += 1));
     assert.equal(file.rows, 3);
+    assert.ok(beats > 0);
     assert.equal((await contents(staging, file)).toString(), 'made by a tool');
     assert.deepEqual(await scratchFiles(), []);
   });
