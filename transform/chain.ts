@@ -43,6 +43,8 @@ export class Chain {
   /** Rows found to be duplicates. */
   duplicates = 0;
   filters = false;
+  /** True when rows must leave in the order in which they came. */
+  ordered = false;
   /** True once a step depends on the lines of rows. */
   needsLines = false;
   readonly where: Where;
@@ -80,6 +82,7 @@ export class Chain {
     const chain = new Chain(this.engine, this.where, this.onFailure, source, this.#ids);
     chain.step = this.step;
     chain.located = false;
+    chain.ordered = this.ordered;
     return chain;
   }
 

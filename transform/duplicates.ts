@@ -34,9 +34,12 @@ async function decideLater(chain: Chain, { group, order, condition, outcome }: G
   );
   if (found === 0) return 0;
   const flag = chain.newId();
+  const flagged = `SELECT ${columns}, (${fileId}, ${lineId}) IN (SELECT (file, line) FROM ${later}) AS ${flag} FROM`;
+  if (chain.ordered) chain.needsLines = true;
   chain.rebase(
-    `SELECT ${columns}, false AS ${flag} FROM (${marked(chain.sql)}) WHERE NOT "m~suspect" UNION ALL
-     SELECT ${columns}, (${fileId}, ${lineId}) IN (SELECT (file, line) FROM ${later}) AS ${flag} FROM ${suspects}`,
+    chain.ordered
+      ? `${flagged} (${chain.sql})`
+      : `SELECT ${columns}, false AS ${flag} FROM (${marked(chain.sql)}) WHERE NOT "m~suspect" UNION ALL ${flagged} ${suspects}`,
     flag,
   );
   chain.decide([{ condition: flag, outcome }]);

@@ -71,7 +71,7 @@ export class Run {
     const output = (this.#options.output ?? []).map(({ name }) => `${textValue(chain.field(name))} AS ${identifier(name)}`);
     const rows = await chain.engine.run(
       `COPY (SELECT ${output.join(', ')} FROM (${chain.those('IS NULL')}))
-       TO ${literal(this.#options.outputPath ?? '')} (FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR '', FORCE_QUOTE *, USE_TMP_FILE false, PRESERVE_ORDER false)`,
+       TO ${literal(this.#options.outputPath ?? '')} (FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR '', FORCE_QUOTE *, USE_TMP_FILE false, PRESERVE_ORDER ${chain.ordered})`,
     );
     await this.#balance(rows);
     if (this.#rejected > 0) await writeRejected(chain, failedPath);

@@ -31,6 +31,8 @@ export interface TransformRequest {
   readonly onFailure: OnFailure;
   /** Columns whose values are masked in rejections. */
   readonly protect: readonly string[];
+  /** Where rows of one key stand in a file from outside decides between them: they come out in the order of the file. */
+  readonly ordered: boolean;
   readonly outputPath: string;
   readonly rejectionsPath: string;
   /** In DuckDB's spelling: `512MB`. */
@@ -58,6 +60,12 @@ export function needsWholeStream(steps: readonly Step[]): boolean {
   );
 }
 
+/** True when at most one row of each key is left, so that the order of rows doesn't matter. */
+export function leavesOneOfEachKey(steps: readonly Step[], key: readonly string[]): boolean {
+  const last = steps.findLast((step) => !('expect' in step || 'filter' in step));
+  return last !== undefined && 'dedupe' in last && last.dedupe.key.every((name) => key.includes(name));
+}
+
 function refuseBroken(request: TransformRequest, broken: BrokenRows): void {
   if (request.onFailure !== 'fail' || broken.first === undefined) return;
   const { label, line, reason } = broken.first;
@@ -75,6 +83,7 @@ async function runSteps(request: TransformRequest, opened: OpenInputs, failedPat
   });
   const where = { pipeline: request.pipeline, stream: request.stream };
   const chain = new Chain(engine, where, request.onFailure, sourceOf(opened, request.inputs, request.columns));
+  chain.ordered = request.ordered && opened.foreign;
   const run = new Run(chain, request, opened);
   await run.start();
   if (opened.foreign) castForeign(run.chain, request.columns, opened.parquet);

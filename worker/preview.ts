@@ -76,6 +76,7 @@ export async function preview(deps: Dependencies, request: PreviewRequest, attem
     key: part.definition.mode === 'merge' || part.definition.mode === 'history' ? part.definition.key : [],
     onFailure: part.definition.onFailure,
     protect: part.definition.protect,
+    ordered: false,
     outputPath: path('output'),
     rejectionsPath: path('rejections'),
     memoryLimit: deps.transformMemory,

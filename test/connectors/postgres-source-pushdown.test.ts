@@ -70,6 +70,7 @@ describe('steps that a PostgreSQL source takes over', () => {
       key: [],
       onFailure: 'reject',
       protect: [],
+      ordered: false,
       outputPath,
       rejectionsPath,
       memoryLimit: '256MB',

@@ -150,15 +150,37 @@ describe('a transform', () => {
   });
 
   it('spills to disk instead of failing when its memory is small', async () => {
-    const rows = Array.from({ length: 120_000 }, (_, no) => `"${(no * 7919) % 100_000}","${'x'.repeat(200)}${no}"\n`).join('');
+    const rows = Array.from({ length: 120_000 }, (_, no) => `"${no % 1000}","${'x'.repeat(1000)}${no}"\n`).join('');
     const outcome = await run({
       files: [rows],
       columns: text('k', 'v'),
-      steps: [{ dedupe: { key: ['k', 'v'], order: ['v desc'] } }],
+      steps: [{ dedupe: { key: ['k'], order: ['v desc'] } }],
       request: { memoryLimit: '64MB', threads: 1 },
     });
-    assert.equal(outcome.rows, 120_000);
+    assert.deepEqual([outcome.rows, outcome.duplicates], [1000, 119_000]);
   });
+
+  for (const lineEnd of [' ', '\n']) {
+    it(`keeps the order of a file where it decides between rows${lineEnd === '\n' ? ', line ends in values or not' : ''}`, async () => {
+      const rows = 250_000;
+      const file = Array.from(
+        { length: rows },
+        (_, no) => `${no},"${'x'.repeat(40)}${lineEnd}${'y'.repeat(40)}",${Math.min(no, rows - 3)}\n`,
+      );
+      const request = { ordered: true };
+      const input = {
+        files: [file.join('')],
+        format: csvFormat(['n', 'v', 'k'], { header: false }),
+        columns: text('n', 'v', 'k'),
+        request,
+      };
+      const { output } = await run(input);
+      assert.ok(output.every(([n], at) => Number(n) === at));
+      const deduped = await run({ ...input, steps: [{ dedupe: { key: ['k'], order: ['_line'] } }] });
+      assert.ok(deduped.output.every(([n], at) => Number(n) === at));
+      assert.equal(deduped.rows, rows - 2);
+    });
+  }
 
   it('gives the same bytes when it runs again', async () => {
     const files = [Array.from({ length: 50_000 }, (_, no) => `"${no % 777}","${no % 13}"\n`).join('')];

@@ -90,6 +90,7 @@ export async function run({ files, format = { kind: 'csv' }, columns, steps = []
       key: [],
       onFailure: 'reject',
       protect: [],
+      ordered: false,
       ...paths,
       memoryLimit: '384MB',
       threads: 2,

@@ -22,6 +22,7 @@ describe('preview', () => {
           key: [],
           onFailure: 'reject',
           protect: [],
+          ordered: false,
           outputPath: join(folder, 'out.csv'),
           rejectionsPath: join(folder, 'rejected.csv'),
           memoryLimit: '256MB',
