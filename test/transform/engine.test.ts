@@ -161,7 +161,7 @@ describe('a transform', () => {
   });
 
   for (const lineEnd of [' ', '\n']) {
-    it(`keeps the order of a file where it decides between rows${lineEnd === '\n' ? ', line ends in values or not' : ''}`, async () => {
+    it(`keeps the order of a file where it decides between rows, values ${lineEnd === ' ' ? 'without' : 'with'} line ends`, async () => {
       const rows = 250_000;
       const file = Array.from(
         { length: rows },
