@@ -84,14 +84,18 @@ function assertOk(outcome: RunOutcome): void {
 /** The id of the workflow that loads a trial's table. */
 export const streamId = ({ definition, table }: Subject): string => `${definition.project}/${definition.name}/${table}`;
 
-/** Until a step is at its second attempt, with the healthy worker where `by` says so, or the stream's workflow has ended. */
+/** Until a step is at its second attempt, which a stopped worker may delay by tasks that it still takes; with the healthy worker where `by` says so, or the stream's workflow has ended. */
 export async function takenOver(place: Place, subject: Subject, by: 'healthy' | 'any'): Promise<void> {
   const worker = by === 'any' ? '' : `:${place.healthy().child.pid}:`;
-  await until(async () => {
-    const { raw, status } = await place.client.workflow.getHandle(streamId(subject)).describe();
-    const again = (raw.pendingActivities ?? []).filter(({ attempt }) => (attempt ?? 1) > 1);
-    return status.name !== 'RUNNING' || again.some(({ lastWorkerIdentity }) => (lastWorkerIdentity ?? '').includes(worker));
-  }, 'second attempt');
+  await until(
+    async () => {
+      const { raw, status } = await place.client.workflow.getHandle(streamId(subject)).describe();
+      const again = (raw.pendingActivities ?? []).filter(({ attempt }) => (attempt ?? 1) > 1);
+      return status.name !== 'RUNNING' || again.some(({ lastWorkerIdentity }) => (lastWorkerIdentity ?? '').includes(worker));
+    },
+    'second attempt',
+    120,
+  );
 }
 
 /** Gets a run under way and its worker lost. */

@@ -1,12 +1,12 @@
-/** Polls a condition; fails naming it after half a minute. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = Date.now() + 30_000;
+/** Polls a condition; fails naming it after half a minute, or the seconds given. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string, seconds = 30): Promise<void> {
+  const end = Date.now() + seconds * 1000;
   while (
     !(await Promise.resolve()
       .then(condition)
       .catch(() => false))
   ) {
-    if (Date.now() > end) throw new Error(`no ${what} within 30 seconds`);
+    if (Date.now() > end) throw new Error(`no ${what} within ${seconds} seconds`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
