@@ -9,6 +9,7 @@ export { cancelRuns, latestRuns, reportOf, type PastOutcome, type PastRun } from
 export { runOutcome, runProgress, startRun, type Runnable, type RunOutcome, type StartedRun } from './runs.ts';
 export {
   applySchedules,
+  backfill,
   scheduleOf,
   scheduleStatus,
   type Applied,

@@ -183,6 +183,11 @@ export async function scheduleOf(client: Client, project: string, name: string):
   return handle;
 }
 
+/** Makes the starts that a schedule has in a time gone by, one after the other. */
+export async function backfill(schedule: ScheduleHandle, from: Date, to: Date): Promise<void> {
+  await schedule.backfill({ start: from, end: to, overlap: ScheduleOverlapPolicy.BUFFER_ALL });
+}
+
 /** The state of one schedule; undefined when there is none. */
 export async function scheduleStatus(client: Client, project: string, name: string): Promise<ScheduleStatus | undefined> {
   const description = await describe(client.schedule.getHandle(runIdOf(project, name)));
