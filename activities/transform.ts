@@ -3,7 +3,7 @@ import { activityInfo } from '@temporalio/activity';
 import type { Attempt } from '../connectors/connector.ts';
 import type { StagedFile, StagedFormat } from '../schema/load.ts';
 import type { PartitionResult, StagedPart } from '../schema/run.ts';
-import { leavesOneOfEachKey, transform as runTransform, type TransformInput } from '../transform/transform.ts';
+import { leavesOneOfEachKey, needsWholeStream, transform as runTransform, type TransformInput } from '../transform/transform.ts';
 import { currentAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
 import { folderOf, fromPart, partitionOf, readPlan, toPart, type PlanFile } from './plan-file.ts';
@@ -75,6 +75,7 @@ export const createTransform = (deps: Dependencies) =>
         protect: load.definition.protect,
         ordered: load.definition.key.length > 0 && !leavesOneOfEachKey(plan.steps, load.definition.key),
         outputPath: scratch.output,
+        files: needsWholeStream(plan.steps) ? pipeline.parallelPartitions : 1,
         rejectionsPath: scratch.rejections,
         memoryLimit: deps.transformMemory,
         threads: deps.transformThreads,
@@ -87,9 +88,13 @@ export const createTransform = (deps: Dependencies) =>
     const name = `${folderOf(load)}/transform-${input.no}-${activityInfo().attempt}`;
     const adopt = async (path: string, as: string, rows: number): Promise<StagedPart> =>
       toPart(await deps.staging.adopt(path, as, csv, rows, () => attempt.beat()));
-    const file = await adopt(scratch.output, `${name}.csv`, result.rows);
+    const [file, ...others] = await Promise.all(
+      result.files.map(({ path, rows }, at) => adopt(path, `${name}${at === 0 ? '' : `.${at}`}.csv`, rows)),
+    );
+    if (file === undefined) throw new Error('a transform writes one file at least');
+    const written = others.length === 0 ? { file } : { file, more: others };
     const { read, rejected, filtered, duplicates } = result;
-    if (rejected === 0) return { no: input.no, file, read, rejected, filtered, duplicates };
+    if (rejected === 0) return { no: input.no, ...written, read, rejected, filtered, duplicates };
     const rejections = await adopt(scratch.rejections, `${name}.rejections.csv`, rejected);
-    return { no: input.no, file, rejections, read, rejected, filtered, duplicates };
+    return { no: input.no, ...written, rejections, read, rejected, filtered, duplicates };
   };

@@ -53,6 +53,8 @@ export interface StagedPart {
 export interface PartitionResult {
   readonly no: number;
   readonly file: StagedPart;
+  /** Further files of a whole stream; each is loaded as a part of its own. */
+  readonly more?: readonly StagedPart[];
   readonly rejections?: StagedPart;
   readonly read: number;
   readonly rejected: number;

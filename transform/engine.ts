@@ -12,6 +12,8 @@ export interface EngineOptions {
   readonly tempFolder: string;
   /** The only files that statements can read or write. */
   readonly paths: readonly string[];
+  /** And all files in these folders. */
+  readonly folders: readonly string[];
   readonly signal: AbortSignal;
   beat(progress?: unknown): void;
 }
@@ -83,6 +85,7 @@ export class Engine implements AsyncDisposable {
       `SET enable_progress_bar = true`,
       `SET enable_progress_bar_print = false`,
       `SET allowed_paths = [${options.paths.map(literal).join(', ')}]`,
+      `SET allowed_directories = [${options.folders.map((path) => literal(`${path}/`)).join(', ')}]`,
       `SET enable_external_access = false`,
       `SET lock_configuration = true`,
     ]) {

@@ -25,6 +25,7 @@ async function head(
     beat: () => undefined,
     signal: request.signal,
     paths: [path],
+    folders: [],
   });
   const columns = names.map((name) => ({ name, type: 'text' }));
   const file = { whole: undefined, pieces: [path], newline: '\n', good: 0, broken: 0, longest: 1 << 24 } as const;

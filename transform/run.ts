@@ -2,6 +2,7 @@ import type { Column } from '../schema/column.ts';
 import type { Step } from '../schema/step.ts';
 import { countLines, fileId, labelId, lineId, type Chain } from './chain.ts';
 import type { OpenInputs } from './inputs.ts';
+import { writeOutput, type OutputFile } from './output.ts';
 import { createRejected, gatherRejected, refuseFailed, writeRejected } from './rejections.ts';
 import { identifier, literal } from './sql-text.ts';
 import { applyStep } from './steps.ts';
@@ -12,10 +13,12 @@ export interface RunOptions {
   readonly protect: readonly string[];
   readonly output?: readonly Column[];
   readonly outputPath?: string;
+  readonly files?: number;
 }
 
 export interface RunCounts {
   readonly rows: number;
+  readonly files: readonly OutputFile[];
   readonly read: number;
   readonly rejected: number;
   readonly filtered: number;
@@ -23,6 +26,8 @@ export interface RunCounts {
 }
 
 const lines = '"m~lines"';
+/** Rows that are too few for several files to be worth the while. */
+const worthSplitting = 100_000;
 
 /** The steps of one transform: compiles them on to a chain, starts a new chain behind a `sql` step, and keeps the books. */
 export class Run {
@@ -69,14 +74,16 @@ export class Run {
     chain.step = '';
     this.#requireKey();
     const output = (this.#options.output ?? []).map(({ name }) => `${textValue(chain.field(name))} AS ${identifier(name)}`);
-    const rows = await chain.engine.run(
-      `COPY (SELECT ${output.join(', ')} FROM (${chain.those('IS NULL')}))
-       TO ${literal(this.#options.outputPath ?? '')} (FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR '', FORCE_QUOTE *, USE_TMP_FILE false, PRESERVE_ORDER ${chain.ordered})`,
-    );
+    const files = await writeOutput(chain.engine, `SELECT ${output.join(', ')} FROM (${chain.those('IS NULL')})`, {
+      path: this.#options.outputPath ?? '',
+      ordered: chain.ordered,
+      files: chain.ordered || this.#incoming < worthSplitting ? 1 : (this.#options.files ?? 1),
+    });
+    const rows = files.reduce((sum, file) => sum + file.rows, 0);
     await this.#balance(rows);
     if (this.#rejected > 0) await writeRejected(chain, failedPath);
     const [rejected, filtered, duplicates] = [this.#rejected, this.#filtered, this.#duplicates];
-    return { rows, read: rows + rejected + filtered + duplicates, rejected, filtered, duplicates };
+    return { rows, files, read: rows + rejected + filtered + duplicates, rejected, filtered, duplicates };
   }
 
   #requireKey(): void {

@@ -11,6 +11,7 @@ import { Engine } from './engine.ts';
 import { emptySource, openInputs, sourceOf, type OpenInputs, type TransformInput } from './inputs.ts';
 import { BrokenRows } from './rejections.ts';
 import { castForeign } from './steps.ts';
+import type { OutputFile } from './output.ts';
 import { Run, type RunCounts } from './run.ts';
 
 export type { TransformInput } from './inputs.ts';
@@ -34,6 +35,8 @@ export interface TransformRequest {
   /** Where rows of one key stand in a file from outside decides between them: they come out in the order of the file. */
   readonly ordered: boolean;
   readonly outputPath: string;
+  /** At most so many files are written; several, below `outputPath`, only for many rows whose order doesn't matter. */
+  readonly files: number;
   readonly rejectionsPath: string;
   /** In DuckDB's spelling: `512MB`. */
   readonly memoryLimit: string;
@@ -45,12 +48,17 @@ export interface TransformRequest {
 }
 
 /** `read = rows + rejected + filtered + duplicates`, always; `rows` are those in the output. */
-export interface TransformResult {
+export interface TransformCounts {
   readonly rows: number;
   readonly read: number;
   readonly rejected: number;
   readonly filtered: number;
   readonly duplicates: number;
+}
+
+export interface TransformResult extends TransformCounts {
+  /** Where the rows are. */
+  readonly files: readonly OutputFile[];
 }
 
 /** True when a step must see all rows of the stream at once. */
@@ -80,6 +88,7 @@ async function runSteps(request: TransformRequest, opened: OpenInputs, failedPat
     ...request,
     beat: (progress) => request.beat(progress),
     paths: [...opened.inputs.flatMap((input) => input.paths), opened.linesPath, request.outputPath, failedPath],
+    folders: request.files > 1 ? [request.outputPath] : [],
   });
   const where = { pipeline: request.pipeline, stream: request.stream };
   const chain = new Chain(engine, where, request.onFailure, sourceOf(opened, request.inputs, request.columns));
@@ -92,7 +101,7 @@ async function runSteps(request: TransformRequest, opened: OpenInputs, failedPat
 }
 
 /**
- * Runs the steps over the inputs and writes the rows that pass as the one CSV to `outputPath`, and those that don't as a CSV of
+ * Runs the steps over the inputs and writes the rows that pass as the one CSV to `outputPath`, or to files below it, and those that don't as a CSV of
  * `rejectionColumns` to `rejectionsPath` (empty when there are none). Runs again with the same result. Throws `config` for a mistake
  * in a step, `rejected` for a row that failed under `on_failure: fail`, `staging-lost` for a damaged input.
  */
@@ -127,6 +136,7 @@ export async function describe(columns: readonly Column[], steps: readonly Step[
       threads: 1,
       tempFolder: folder,
       paths: [],
+      folders: [],
       signal: new AbortController().signal,
       beat: () => undefined,
     });

@@ -8,7 +8,7 @@ import type { Column } from '../schema/column.ts';
 import type { PipelineDefinition } from '../schema/definition.ts';
 import { rejectionColumns } from '../schema/load.ts';
 import type { StreamPart } from '../schema/run.ts';
-import { transform, type TransformResult } from '../transform/transform.ts';
+import { transform, type TransformCounts } from '../transform/transform.ts';
 import { sampleOf } from './sample.ts';
 import { stagedRows } from './staged-rows.ts';
 
@@ -33,13 +33,13 @@ export interface Preview {
   readonly rows: readonly (readonly (string | null)[])[];
   /** By the names of `rejectionColumns`. */
   readonly rejections: readonly Readonly<Record<string, string | null>>[];
-  readonly counts: TransformResult;
+  readonly counts: TransformCounts;
   /** False when the sample isn't the whole stream. */
   readonly complete: boolean;
   readonly notes: readonly string[];
 }
 
-const nothing: TransformResult = { rows: 0, read: 0, rejected: 0, filtered: 0, duplicates: 0 };
+const nothing: TransformCounts = { rows: 0, read: 0, rejected: 0, filtered: 0, duplicates: 0 };
 
 async function firstRows(path: string, limit: number): Promise<readonly (readonly (string | null)[])[]> {
   const isThere = await stat(path).then(
@@ -66,7 +66,7 @@ export async function preview(deps: Dependencies, request: PreviewRequest, attem
   const sample = await sampleOf(read, sampleBytes);
   const path = (name: string): string => join(folder, `preview-${name}`);
   await writeFile(path('input'), sample.bytes);
-  const counts = await transform({
+  const { files: _, ...counts } = await transform({
     pipeline: pipeline.name,
     stream: part.stream,
     inputs: [{ path: path('input'), format: read.format, partition: partition.no, label: partition.label }],
@@ -77,6 +77,7 @@ export async function preview(deps: Dependencies, request: PreviewRequest, attem
     onFailure: part.definition.onFailure,
     protect: part.definition.protect,
     ordered: false,
+    files: 1,
     outputPath: path('output'),
     rejectionsPath: path('rejections'),
     memoryLimit: deps.transformMemory,

@@ -29,7 +29,7 @@ function lanesOf(run: StreamRun, going: GoingLoad) {
   const extracting = limit(pipeline.parallelPartitions);
   const transforming = limit(pipeline.parallelPartitions);
   const loading = limit(pipeline.parallelPartitions);
-  const of = (no: number): string => `${run.part.stream} ${no + 1}/${plan.partitions}`;
+  const of = (no: number, all = plan.partitions): string => `${run.part.stream} ${no + 1}/${all}`;
   return {
     /** Undefined when the history has got long before the partition's turn came. */
     extract: (no: number): Promise<StagedPart | undefined> =>
@@ -40,9 +40,9 @@ function lanesOf(run: StreamRun, going: GoingLoad) {
       ),
     transform: (no: number, parts: readonly { no: number; file: StagedPart }[]): Promise<PartitionResult> =>
       transforming(() => steps.transform.executeWithOptions({ summary: `transform ${of(no)}` }, [{ plan: plan.plan, no, parts }])),
-    load: (part: PartitionResult): Promise<unknown> =>
+    load: (part: PartitionResult, all: number): Promise<unknown> =>
       loading(() =>
-        steps.load.executeWithOptions({ summary: `load ${of(part.no)}: ${grouped(part.file.rows)} rows` }, [
+        steps.load.executeWithOptions({ summary: `load ${of(part.no, all)}: ${grouped(part.file.rows)} rows` }, [
           { plan: plan.plan, transforms: plan.transforms, prepared: preparedOf(going), no: part.no, file: part.file },
         ]),
       ),
@@ -57,6 +57,12 @@ const asExtracted = (no: number, file: StagedPart): PartitionResult => ({
   filtered: 0,
   duplicates: 0,
 });
+
+/** The files of a whole stream as parts; the first one keeps the books of what isn't in the others. */
+function partsOf({ more = [], ...first }: PartitionResult): readonly PartitionResult[] {
+  const others = more.map((file, at) => asExtracted(first.no + at + 1, file));
+  return [{ ...first, read: others.reduce((read, { file }) => read - file.rows, first.read) }, ...others];
+}
 
 function totals(loaded: readonly PartitionResult[]) {
   const sum = (count: (part: PartitionResult) => number): number => loaded.reduce((total, part) => total + count(part), 0);
@@ -78,10 +84,10 @@ export async function move(run: StreamRun, going: GoingLoad, loaded: PartitionRe
   const lanes = lanesOf(run, going);
   const { partitions, transforms, wholeStream } = going.plan;
   const report = (step: string): void => track.update({ step, ...totals(loaded) });
-  const finish = async (part: PartitionResult): Promise<void> => {
-    await lanes.load(part);
+  const finish = async (part: PartitionResult, of = partitions): Promise<void> => {
+    await lanes.load(part, of);
     loaded.push(part);
-    report(`load ${loaded.length}/${wholeStream ? 1 : partitions}`);
+    report(`load ${loaded.length}/${of}`);
   };
   if (loaded.length > 0) report('extract');
   const todo = Array.from({ length: partitions }, (_, no) => no).filter((no) => !loaded.some((part) => part.no === no));
@@ -95,12 +101,10 @@ export async function move(run: StreamRun, going: GoingLoad, loaded: PartitionRe
       }),
     );
     report('transform');
-    await finish(
-      await lanes.transform(
-        0,
-        parts.toSorted((a, b) => a.no - b.no),
-      ),
-    );
+    const ordered = parts.toSorted((a, b) => a.no - b.no);
+    const transformed = partsOf(await lanes.transform(0, ordered));
+    await allOrNone(transformed.map((part) => () => finish(part, transformed.length)));
+    loaded.sort((a, b) => a.no - b.no);
     return true;
   }
   let complete = true;
@@ -118,5 +122,5 @@ export async function move(run: StreamRun, going: GoingLoad, loaded: PartitionRe
 /** Loads staged files again, after the warehouse lost a table; files that it still has are left alone. */
 export async function loadAgain(run: StreamRun, going: GoingLoad, loaded: readonly PartitionResult[]): Promise<void> {
   const lanes = lanesOf(run, going);
-  await allOrNone(loaded.map((part) => async () => void (await lanes.load(part))));
+  await allOrNone(loaded.map((part) => async () => void (await lanes.load(part, loaded.length))));
 }

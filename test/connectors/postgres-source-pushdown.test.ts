@@ -71,6 +71,7 @@ describe('steps that a PostgreSQL source takes over', () => {
       onFailure: 'reject',
       protect: [],
       ordered: false,
+      files: 1,
       outputPath,
       rejectionsPath,
       memoryLimit: '256MB',

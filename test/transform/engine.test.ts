@@ -182,6 +182,16 @@ describe('a transform', () => {
     });
   }
 
+  it('writes many rows to several files, each row to one of them', async () => {
+    const rows = 200_000;
+    const lines = Array.from({ length: rows }, (_, no) => `"${no}","${'x'.repeat(100)}\n""${no % 7}"\n`);
+    const dedupe = { key: ['n'], order: ['_line'] };
+    const outcome = await run({ files: [lines.join('')], columns: text('n', 'v'), steps: [{ dedupe }], request: { files: 2 } });
+    assert.deepEqual([outcome.rows, outcome.files.length], [rows, 2]);
+    const written = outcome.output.toSorted(([a], [b]) => Number(a) - Number(b));
+    assert.ok(written.every(([n, v], no) => `"${n}","${v?.replace('"', '""')}"\n` === lines[no]));
+  });
+
   it('gives the same bytes when it runs again', async () => {
     const files = [Array.from({ length: 50_000 }, (_, no) => `"${no % 777}","${no % 13}"\n`).join('')];
     const once = () =>

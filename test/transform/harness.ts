@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,6 +92,7 @@ export async function run({ files, format = { kind: 'csv' }, columns, steps = []
       onFailure: 'reject',
       protect: [],
       ordered: false,
+      files: 1,
       ...paths,
       memoryLimit: '384MB',
       threads: 2,
@@ -99,7 +101,13 @@ export async function run({ files, format = { kind: 'csv' }, columns, steps = []
       beat: () => undefined,
       ...request,
     });
-    const [written, rejected] = await Promise.all([readFile(paths.outputPath, 'utf8'), readFile(paths.rejectionsPath, 'utf8')]);
+    const parts = await Promise.all(result.files.map(({ path }) => readFile(path, 'utf8')));
+    assert.deepEqual(
+      parts.map((part) => parseCsv(part).length),
+      result.files.map(({ rows }) => rows),
+    );
+    const written = parts.join('');
+    const rejected = await readFile(paths.rejectionsPath, 'utf8');
     const rejections = parseCsv(rejected).map((row) => Object.fromEntries(rejectionColumns.map((name, at) => [name, row[at] ?? null])));
     return { ...result, columns: output, output: parseCsv(written), text: written, rejections };
   } finally {

@@ -23,6 +23,7 @@ describe('preview', () => {
           onFailure: 'reject',
           protect: [],
           ordered: false,
+          files: 1,
           outputPath: join(folder, 'out.csv'),
           rejectionsPath: join(folder, 'rejected.csv'),
           memoryLimit: '256MB',
