@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { assertBooksBalance } from '../kits/books.ts';
 import { openProject, sql, type TestProject } from '../pipeline-kit.ts';
 import { createDatabase, dropDatabase } from '../servers.ts';
 
@@ -87,6 +88,22 @@ describe('a run of a pipeline', () => {
       { column: 'released', rule: 'cast date', position: '3' },
       { column: 'title', rule: 'not_null', position: '4' },
     ]);
+  });
+
+  it('loads a whole stream of many rows in several files, and its books balance', async () => {
+    const folder = join(project.folder, 'many');
+    await mkdir(folder, { recursive: true });
+    const lines = Array.from({ length: 150_000 }, (_, no) => `${no % 149_990},${no % 1000 === 7 ? 'x' : no},row ${no}\n`);
+    await writeFile(join(folder, 'many.csv'), `id,amount,note\n${lines.join('')}`);
+    const transform = [{ cast: { id: 'bigint', amount: 'integer' } }, { dedupe: { key: ['id'], order: ['_line desc'] } }];
+    const streams = [{ stream: 'many.csv', into: 'many', key: ['id'], transform }];
+    const outcome = await project.run(project.pipeline('many', { from: folder, to: warehouse, schema: 'many', streams }));
+    assert.ok(outcome.ok, JSON.stringify(outcome));
+    const { read, loaded, rejected, duplicates } = outcome.report?.streams[0] ?? {};
+    assert.deepEqual({ read, loaded, rejected, duplicates }, { read: 150_000, loaded: 149_841, rejected: 150, duplicates: 9 });
+    const counted = `SELECT count(*), count(DISTINCT id) AS ids, count(*) FILTER (WHERE note = 'row ' || (id + 149990)) AS newer FROM many.many`;
+    assert.deepEqual(await sql(warehouse, counted), [{ count: '149841', ids: '149841', newer: '10' }]);
+    await assertBooksBalance(warehouse);
   });
 
   it('says what is wrong when a stream does not exist, and loads its neighbours', async () => {
