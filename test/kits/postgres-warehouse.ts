@@ -6,7 +6,7 @@ import { createDatabase, dropDatabase } from '../servers.ts';
 import { assertBooksBalance } from './books.ts';
 import { attempt } from './loads.ts';
 
-export type Rows = readonly (readonly unknown[])[];
+type Rows = readonly (readonly unknown[])[];
 
 /** A fresh database as warehouse for each test of a suite; after each the books must balance. */
 export interface WarehouseUnderTest {

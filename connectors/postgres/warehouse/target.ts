@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Target } from '../../../schema/stream.ts';
 import { shortType } from './fit.ts';
 
-export interface TargetColumn {
+interface TargetColumn {
   readonly name: string;
   /** In the logical types' spelling. */
   readonly type: string;
