@@ -33,6 +33,8 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     interceptors: { activity: [() => ({ inbound: failureInterceptor(scrub) }), () => logInterceptors(scrub)] },
     maxConcurrentActivityTaskExecutions: options.activities ?? 16,
     maxCachedWorkflows: 200,
+    // A worker that died holds up its workflows no longer than this.
+    stickyQueueScheduleToStartTimeout: '5s',
     // Progress reaches the server within a second or two, and so do cancels and pauses.
     maxHeartbeatThrottleInterval: '1s',
     defaultHeartbeatThrottleInterval: '1s',
