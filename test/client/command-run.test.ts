@@ -299,7 +299,9 @@ describe('millrace, with a project and servers', function () {
 
     it('copy loads a stream without a project file, again and again, and its password reaches no payload', async () => {
       const secret = new URL(warehouse);
+      secret.username = `copier_${secret.pathname.slice(-12)}`;
       secret.password = 'hunter2hunter2';
+      await query(warehouse, `CREATE ROLE ${secret.username} SUPERUSER LOGIN PASSWORD '${secret.password}'`);
       const args = ['copy', '--from', 'data/films.csv', '--to', secret.href, '--into', 'raw.films', '--json'];
       const [first, again] = [await run(place, ...args), await run(place, ...args)];
       assert.equal(first.code, 0, first.stderr);
@@ -313,6 +315,8 @@ describe('millrace, with a project and servers', function () {
         assert.ok(texts.some((text) => text.includes('MILLRACE_COPY_TO')));
         assert.ok(texts.every((text) => !text.includes('hunter2')));
       }
+      await query(warehouse, `REASSIGN OWNED BY ${secret.username} TO CURRENT_USER`);
+      await query(warehouse, `DROP ROLE ${secret.username}`);
     });
   });
 });
