@@ -35,10 +35,16 @@ export async function inTransaction<T>(
   });
 }
 
+/** Keys are grouped and indexes built in memory; a server that allows more keeps its own setting. */
+const atLeast = (name: string, megabytes: number): string =>
+  `SELECT set_config('${name}', '${megabytes}MB', true) WHERE pg_size_bytes(current_setting('${name}')) < ${megabytes}::bigint << 20`;
+
 async function once<T>(client: pg.Client, attempt: Attempt, locks: LockPolicy, work: (client: pg.Client) => Promise<T>): Promise<T> {
   attempt.signal.throwIfAborted();
   await client.query('BEGIN');
-  await client.query(`SET LOCAL lock_timeout = ${locks.timeout}; SET LOCAL synchronous_commit = on; SET LOCAL row_security = off`);
+  await client.query(
+    `SET LOCAL lock_timeout = ${locks.timeout}; SET LOCAL synchronous_commit = on; SET LOCAL row_security = off; ${atLeast('work_mem', 64)}; ${atLeast('maintenance_work_mem', 128)}`,
+  );
   const result = await work(client);
   attempt.signal.throwIfAborted();
   await client.query('COMMIT');
