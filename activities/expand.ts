@@ -46,35 +46,42 @@ function partsOf(pipeline: PipelineDefinition, definition: StreamDefinition, fou
     .map((stream) => ({ stream, definition, target: targetOf(pipeline, definition, stream) }));
 }
 
-/** Turns the patterns of a pipeline into its streams. A stream that an exact name gives isn't taken by a wildcard too. */
-export async function expandPipeline(deps: Dependencies, pipeline: PipelineDefinition, attempt: Attempt): Promise<readonly StreamPart[]> {
-  if (!pipeline.streams.some((stream) => hasWildcard(stream.stream)) || pipeline.from.type === 'files') {
-    return unique(
-      pipeline,
-      pipeline.streams.flatMap((definition) =>
-        partsOf(pipeline, definition, [{ name: definition.stream, columns: [], key: [], notes: [] }]),
-      ),
-    );
-  }
+/** A table's name with its schema; a bare name is in `public`. */
+const qualified = (name: string): string => (name.includes('.') ? name : `public.${name}`);
+
+const asNamed = (definition: StreamDefinition): Stream => ({ name: definition.stream, columns: [], key: [], notes: [] });
+
+/** The tables that the wildcards match and that no exact name takes. */
+async function wildParts(
+  deps: Dependencies,
+  pipeline: PipelineDefinition,
+  wild: readonly StreamDefinition[],
+  exact: readonly StreamPart[],
+  attempt: Attempt,
+): Promise<readonly StreamPart[]> {
+  const patterns = wild.map((definition) => definition.stream);
   await using source = await deps.openSource(pipeline.from);
-  const found = await source.discover(
-    pipeline.streams.map((stream) => stream.stream),
-    attempt,
+  const found = await source.discover(patterns, attempt);
+  const taken = new Set(exact.map((part) => qualified(part.stream)));
+  const parts = wild.flatMap((definition) =>
+    partsOf(pipeline, definition, found).filter((part) => !taken.has(qualified(part.stream)) && taken.add(qualified(part.stream))),
   );
+  if (exact.length + parts.length > 0) return parts;
+  throw new MillraceError('not-found', `pipeline ${pipeline.name}: no table of ${pipeline.from.name} matches ${patterns.join(', ')}`);
+}
+
+/**
+ * Turns the patterns of a pipeline into its streams. A stream that an exact name gives isn't taken by a wildcard too, and keeps its name
+ * as written; one that is missing fails by itself.
+ */
+export async function expandPipeline(deps: Dependencies, pipeline: PipelineDefinition, attempt: Attempt): Promise<readonly StreamPart[]> {
+  const isWild = (definition: StreamDefinition): boolean => pipeline.from.type !== 'files' && hasWildcard(definition.stream);
   const exact = pipeline.streams
-    .filter((stream) => !hasWildcard(stream.stream))
-    .flatMap((definition) => partsOf(pipeline, definition, found));
-  const taken = new Set(exact.map((part) => part.stream));
-  const wild = pipeline.streams
-    .filter((stream) => hasWildcard(stream.stream))
-    .flatMap((definition) => partsOf(pipeline, definition, found).filter((part) => !taken.has(part.stream) && taken.add(part.stream)));
-  if (exact.length + wild.length === 0) {
-    throw new MillraceError(
-      'not-found',
-      `pipeline ${pipeline.name}: no table of ${pipeline.from.name} matches ${pipeline.streams.map((stream) => stream.stream).join(', ')}`,
-    );
-  }
-  return unique(pipeline, [...exact, ...wild]);
+    .filter((definition) => !isWild(definition))
+    .flatMap((definition) => partsOf(pipeline, definition, [asNamed(definition)]));
+  const wild = pipeline.streams.filter(isWild);
+  if (wild.length === 0) return unique(pipeline, exact);
+  return unique(pipeline, [...exact, ...(await wildParts(deps, pipeline, wild, exact, attempt))]);
 }
 
 /** A stream of a run, short, because a wildcard may match thousands of tables. */

@@ -137,7 +137,7 @@ async function expand({ pipeline: definition, options }: PipelineRun, startedAt:
       const of = definition.streams[no];
       return of === undefined ? [] : [{ stream: name, definition: of, target: { schema: definition.schema, table } }];
     });
-    return wanted(definition.name, parts, options.retry?.stream);
+    return windowed(wanted(definition.name, parts, options.retry?.stream), options);
   } catch (error) {
     const failure = failureOf(error);
     measureRun(definition.name, failure.code === 'cancelled' ? 'cancelled' : 'failed', (Date.now() - startedAt) / 1000);
@@ -145,6 +145,12 @@ async function expand({ pipeline: definition, options }: PipelineRun, startedAt:
     if (options.retry === undefined) await tellEnd(definition, failure);
     throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true });
   }
+}
+
+/** A window is one of a cursor: streams without one are left out, unless none has one. */
+function windowed(parts: readonly StreamPart[], options: PipelineRun['options']): readonly StreamPart[] {
+  const withCursor = parts.filter((part) => part.definition.cursor !== undefined);
+  return options.window === undefined || withCursor.length === 0 ? parts : withCursor;
 }
 
 /** The streams of a run that was asked for one of them. */

@@ -158,7 +158,7 @@ export async function stream(run: StreamRun): Promise<StreamReport> {
     if (error instanceof ContinueAsNew) throw error;
     const failure = failureOf(error);
     if (failure.code === 'cancelled') throw error;
-    track.update({ status: 'failed', failure });
+    track.update({ status: 'failed', failure, loaded: 0 });
     measureStream(run.pipeline.name, track.report());
     throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true, details: [track.report()] });
   }

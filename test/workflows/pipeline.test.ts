@@ -147,4 +147,25 @@ describe('a run of a pipeline', () => {
     const query = 'SELECT md5(string_agg(t::text, chr(10) ORDER BY id)) AS sum FROM (SELECT id, note, amount, at FROM %) t';
     assert.deepEqual(await sql(warehouse, query.replace('%', 'refreshed.orders')), await sql(source, query.replace('%', 'orders')));
   });
+
+  it('beside a wildcard, an exact name that is missing fails alone, and one that is there keeps its name', async () => {
+    await sql(source, 'CREATE SCHEMA sales; CREATE TABLE sales.a AS SELECT 1 AS id; CREATE TABLE sales.b AS SELECT 2 AS id');
+    const streams = [{ stream: 'sales.*' }, { stream: 'orders' }, { stream: 'nothing' }];
+    const outcome = await project.run(project.pipeline('wild', { from: source, to: warehouse, schema: 'wild', streams }));
+    assert.ok(!outcome.ok);
+    const statuses = Object.fromEntries((outcome.report?.streams ?? []).map(({ stream, status }) => [stream, status]));
+    assert.deepEqual(statuses, { orders: 'loaded', nothing: 'failed', 'sales.a': 'loaded', 'sales.b': 'loaded' });
+  });
+
+  it('a window is read for the streams that have a cursor', async () => {
+    const streams = [{ stream: 'sales.a' }, { stream: 'orders', mode: 'merge' as const, key: ['id'], cursor: 'at' }];
+    const pipeline = project.pipeline('mixed', { from: source, to: warehouse, schema: 'mixed', streams });
+    assert.ok((await project.run(pipeline)).ok);
+    const outcome = await project.run(pipeline, { window: { from: '2026-01-01 00:00:00+00' } });
+    assert.ok(outcome.ok, JSON.stringify(outcome));
+    assert.deepEqual(
+      outcome.report?.streams.map((stream) => stream.stream),
+      ['orders'],
+    );
+  });
 });
