@@ -48,6 +48,9 @@ const systemErrors: Readonly<Record<string, ErrorCode>> = {
   ERR_INVALID_URL: 'config',
 };
 
+/** The driver's message would name the host, which is a piece of the password where that was cut in two. */
+const unknownHost = 'the host of its url is not known; in a password the characters @ : / # ? % must be percent-encoded (@ as %40)';
+
 /** The driver's own errors, which have a message only. */
 const driverMessages: readonly (readonly [RegExp, ErrorCode, string])[] = [
   [/Connection terminated|timeout expired|timeout exceeded|not queryable|was closed/, 'unavailable', 'the connection ended'],
@@ -85,6 +88,7 @@ function fromDriver(error: unknown, what: string): unknown {
   if (!(error instanceof Error)) return error;
   const system = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   const code = system === undefined ? undefined : systemErrors[system];
+  if (system === 'ENOTFOUND' || system === 'EAI_AGAIN') return new MillraceError('unavailable', `${what}: ${unknownHost} (${system})`);
   if (code !== undefined) return new MillraceError(code, `${what}: ${error.message === '' ? system : error.message}`);
   const known = driverMessages.find(([pattern]) => pattern.test(error.message));
   return known === undefined ? error : new MillraceError(known[1], `${what}: ${known[2]}`);

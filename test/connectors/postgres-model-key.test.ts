@@ -36,6 +36,11 @@ describe('the key of a model', () => {
     await checkRules(client, { ...model, key: ['a', 'b'] }, 't');
   });
 
+  it('and rules hold whatever the columns are called', async () => {
+    await client.query('CREATE TABLE named (id int, n int); INSERT INTO named VALUES (1, 2)');
+    await checkRules(client, { ...model, key: ['id'], expect: { expect: { n: { unique: true } } } }, 'named');
+  });
+
   it('stops the build when two rows are alike, or a value is missing', async () => {
     await assert.rejects(checkRules(client, { ...model, key: ['a'] }, 't'), {
       code: 'rejected',

@@ -60,6 +60,40 @@ describe('PostgreSQL as warehouse: what hangs on a replaced table', () => {
     }
   });
 
+  for (const mode of ['replace', 'merge', 'history'] as const) {
+    for (const view of [false, true]) {
+      it(`${mode}: a full refresh under another key makes that the primary key, ${view ? 'in place' : 'by swap'}`, async () => {
+        let generation = 0;
+        const load = async (key: string[], rows: readonly (readonly Value[])[]): Promise<void> => {
+          const definition = { mode, key };
+          const done = await deliver(under.warehouse, makeLoad({ definition, expectedVersion: version, generation: generation++ }), [
+            csv(rows),
+          ]);
+          version = done.version;
+        };
+        await load(['status'], [['1', 'a', null]]);
+        if (view) await under.client.query('CREATE VIEW shop.dependent AS SELECT * FROM shop.orders');
+        await load(['id'], [['1', 'a', null], ['2', 'a', null], ['3', null, null]]); // prettier-ignore
+        const key = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'shop.orders'::regclass AND contype = 'p'";
+        const more = mode === 'history' ? ', _valid_from' : '';
+        assert.deepEqual(await under.rows(key), [[`PRIMARY KEY (id${more})`]]);
+        await load(['id', 'status'], [['1', 'a', null], ['1', 'b', null]]); // prettier-ignore
+        assert.deepEqual(await under.rows(key), [[`PRIMARY KEY (id, status${more})`]]);
+        assert.deepEqual(await under.rows('SELECT id, status FROM shop.orders ORDER BY 2'), [['1', 'a'], ['1', 'b']]); // prettier-ignore
+      });
+    }
+  }
+
+  it('a primary key that a foreign key hangs on is not replaced by another', async () => {
+    await replace([['1', 'a', null]]);
+    await under.client.query('CREATE TABLE shop.dependent (id bigint REFERENCES shop.orders)');
+    const other = makeLoad({ definition: { mode: 'replace', key: ['status'] }, expectedVersion: version, generation: 1 });
+    await assert.rejects(deliver(under.warehouse, other, [csv([['1', 'a', null]])]), {
+      code: 'config',
+      message: /primary key \(id\) of shop\.orders can't be replaced: .*dependent.*drop what hangs on it/,
+    });
+  });
+
   it("a first load takes the schema's default privileges", async () => {
     await under.client.query('CREATE SCHEMA shop; ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO PUBLIC');
     await replace([['1', 'a', null]]);

@@ -14,10 +14,10 @@ export async function checkRules(client: pg.Client, model: ModelDefinition, tabl
       await check(
         client,
         model,
-        `(SELECT count(*) OVER (PARTITION BY ${quoteIdentifier(column)}) AS n, * FROM ${table}) t`,
+        `(SELECT count(*) OVER (PARTITION BY ${quoteIdentifier(column)}) AS "_millrace_same", * FROM ${table}) t`,
         column,
         'unique',
-        `n > 1 AND ${quoteIdentifier(column)} IS NOT NULL`,
+        `"_millrace_same" > 1 AND ${quoteIdentifier(column)} IS NOT NULL`,
       );
   }
 }
@@ -26,8 +26,8 @@ export async function checkRules(client: pg.Client, model: ModelDefinition, tabl
 async function checkKey(client: pg.Client, model: ModelDefinition, table: string): Promise<void> {
   if (model.key === undefined || model.key.length === 0) return;
   const columns = model.key.map(quoteIdentifier);
-  const counted = `(SELECT count(*) OVER (PARTITION BY ${columns.join(', ')}) AS n, * FROM ${table}) t`;
-  const broken = ['n > 1', ...columns.map((column) => `${column} IS NULL`)].join(' OR ');
+  const counted = `(SELECT count(*) OVER (PARTITION BY ${columns.join(', ')}) AS "_millrace_same", * FROM ${table}) t`;
+  const broken = ['"_millrace_same" > 1', ...columns.map((column) => `${column} IS NULL`)].join(' OR ');
   await check(client, model, counted, model.key.join(', '), 'key', broken);
 }
 
