@@ -20,17 +20,30 @@ export async function openSource(settings: FilesSettings): Promise<Source> {
     check: () => checkFolder(folder),
     discover: async (patterns, attempt) => {
       await requireFolder(folder);
-      return patterns === undefined
-        ? describeEach(folder, attempt)
-        : Promise.all(patterns.map((pattern) => describeStream(folder, pattern, attempt)));
+      return await permitted(
+        patterns === undefined
+          ? describeEach(folder, attempt)
+          : Promise.all(patterns.map((pattern) => describeStream(folder, pattern, attempt))),
+      );
     },
     plan: async (request, attempt) => {
       await requireFolder(folder);
-      return planFiles(folder, request, attempt);
+      return await permitted(planFiles(folder, request, attempt));
     },
-    read: (request, attempt) => readFiles(folder, request, attempt),
+    read: (request, attempt) => permitted(readFiles(folder, request, attempt)),
     [Symbol.asyncDispose]: async () => undefined,
   };
+}
+
+/** Names the file that the worker's user may not read. */
+async function permitted<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM'))) throw error;
+    const path = 'path' in error && typeof error.path === 'string' ? error.path : 'a file';
+    throw new MillraceError('auth', `The worker's user may not read ${path}. Grant it: chmod o+r, or a group.`, { cause: error });
+  }
 }
 
 async function checkFolder(folder: string): Promise<CheckReport> {

@@ -222,4 +222,17 @@ describe('files source: which files', () => {
     await assert.rejects(folder.source.discover(undefined, attempt), { code: 'auth', message: /chmod/ });
     await chmod(folder.path, 0o700);
   });
+
+  it('names a file that the worker may not read', async () => {
+    await folder.put('closed.csv', 'id\n1\n');
+    await chmod(join(folder.path, 'closed.csv'), 0);
+    await chmod(folder.path, 0o755);
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(65_534);
+    try {
+      await assert.rejects(folder.plan('closed.csv'), { code: 'auth', message: /may not read .*closed\.csv.*chmod/ });
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
+  });
 });
