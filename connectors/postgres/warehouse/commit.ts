@@ -4,6 +4,7 @@ import type { Attempt } from '../../connector.ts';
 import { quoteTable } from '../sql.ts';
 import { append } from './append.ts';
 import { bookLoad, readCommitted } from './book-load.ts';
+import { changeKey } from './change-key.ts';
 import { OrderNeeded } from './clean-keys.ts';
 import { planContract, refuseLossy } from './contract.ts';
 import type { Delivered, Delivery } from './delivery.ts';
@@ -149,6 +150,7 @@ const deliverBy: Readonly<Record<Load['definition']['mode'], (delivery: Ready) =
 /** A full load into a table that can't be swapped: what was there goes, but where a key lets rows stay. */
 async function rebuild(delivery: Ready): Promise<Delivered> {
   const { mode } = delivery.load.definition;
+  await changeKey(delivery);
   if (mode === 'replace' || mode === 'merge') return await fill(delivery);
   await delivery.client.query(`DELETE FROM ${quoteTable(delivery.load.target)}`);
   return await deliverBy[mode](delivery);

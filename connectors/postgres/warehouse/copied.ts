@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Target } from '../../../schema/stream.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../sql.ts';
-import { isOwnColumn } from './names.ts';
+import { isCurrentIndex, isOwnColumn } from './names.ts';
 
 /** What a table carries and its successor gets: statements before the swap, on the load's table, and after it, under the old name. */
 export interface Copied {
@@ -37,7 +37,7 @@ UNION ALL SELECT 9, format('GRANT %s (%I) ON %s TO %s%s', g.privilege_type, a.at
 UNION ALL SELECT 10, format('ALTER TABLE %s OWNER TO %I', old.name, r.rolname) FROM old JOIN pg_catalog.pg_roles r ON r.oid = old.relowner WHERE r.rolname <> current_user
 ORDER BY 1`;
 
-/** Indexes and constraints but the primary key, as definitions without the name and the table. */
+/** Indexes and constraints but the primary key, which the load has its own of, as definitions without the name and the table. */
 const indexes = `
 SELECT c.conname::text AS name, pg_catalog.pg_get_constraintdef(c.oid) AS definition, 'constraint' AS kind,
   pg_catalog.obj_description(c.oid, 'pg_constraint') AS comment
@@ -62,10 +62,11 @@ export async function copyOf(client: pg.Client, oid: string, target: Target, suc
   const { rows } = await client.query<{ statement: string }>(statements, [oid]);
   const { rows: found } = await client.query<IndexRow>(indexes, [oid]);
   const { rows: required } = await client.query<{ name: string }>(
-    'SELECT attname::text AS name FROM pg_catalog.pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attnotnull',
+    'SELECT attname::text AS name FROM pg_catalog.pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = attrelid AND i.indisprimary AND attnum = ANY (i.indkey))',
     [oid],
   );
-  const copies = found.map((row, at) => copyIndex(row, `${prefix}${at}`, target, successor));
+  const kept = found.filter(({ name, definition }) => !isCurrentIndex(target.table, name, definition));
+  const copies = kept.map((row, at) => copyIndex(row, `${prefix}${at}`, target, successor));
   const notNull = required.filter(({ name }) => !isOwnColumn(name)).map(({ name }) => `ALTER COLUMN ${quoteIdentifier(name)} SET NOT NULL`);
   return {
     before: [...(notNull.length === 0 ? [] : [`ALTER TABLE ${successor} ${notNull.join(', ')}`]), ...copies.map((copy) => copy.before)],

@@ -17,6 +17,11 @@ export function isOwnColumn(name: string): boolean {
   return ownColumns.has(name);
 }
 
+/** True for the index that Millrace makes for the current versions of a history's keys. */
+export function isCurrentIndex(table: string, name: string, definition: string): boolean {
+  return name.startsWith(table.slice(0, 30)) && /_idx\d*$/.test(name) && definition.endsWith(' WHERE _is_current');
+}
+
 /** Name of a load's table in `_millrace`. */
 export function loadTableName(loadId: string): string {
   return `l_${loadId.replaceAll('-', '')}`;

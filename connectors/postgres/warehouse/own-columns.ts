@@ -20,7 +20,13 @@ export function ownColumns(load: Load): readonly string[] {
 export function keyDefinition(load: Load): string | undefined {
   const { mode, key } = load.definition;
   if (mode === 'append' || key.length === 0) return undefined;
-  return `PRIMARY KEY (${columnList(mode === 'history' ? [...key, '_valid_from'] : key)})`;
+  return `PRIMARY KEY (${columnList(keyColumns(load))})`;
+}
+
+/** Columns of a target's key under the stream's mode. */
+export function keyColumns(load: Load): readonly string[] {
+  const { mode, key } = load.definition;
+  return mode === 'history' ? [...key, '_valid_from'] : key;
 }
 
 /** More indexes that a mode needs on its target: one current version for each key; the keys that an append looks up. */

@@ -23,7 +23,10 @@ export async function swap(delivery: Delivery): Promise<Delivered> {
   const cleaned = await addKey(delivery);
   const oid = await oldTable(delivery);
   const copied = await copyOf(client, oid, load.target, table.name, `${loadTableName(load.id)}_`);
-  for (const statement of [...(delivery.target === undefined ? extraIndexes(load, table.name) : []), ...copied.before])
+  for (const statement of [
+    ...(delivery.target === undefined || load.definition.mode === 'history' ? extraIndexes(load, table.name) : []),
+    ...copied.before,
+  ])
     await client.query(statement);
   await takePlace(delivery);
   for (const statement of copied.after) await client.query(statement);
