@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { RunReport, StreamReport } from '../schema/run.ts';
@@ -63,7 +64,10 @@ export async function followRun(
 ): Promise<RunOutcome | undefined> {
   const { onProgress, onSilence, onTrouble = () => undefined, every = 500, signal } = options;
   const ended = new AbortController();
-  const outcome = runOutcome(client, runnable, run).finally(() => ended.abort());
+  const wait = (): Promise<RunOutcome> => runOutcome(client, runnable, run);
+  // A question for the end stays open for long: each is a listener, and abandoned with the following.
+  if (signal !== undefined) setMaxListeners(0, signal);
+  const outcome = (signal === undefined ? wait() : client.withAbortSignal(signal, wait)).finally(() => ended.abort());
   const stop = signal === undefined ? ended.signal : AbortSignal.any([ended.signal, signal]);
   const base = `${runnable.definition.project}/${runnable.definition.name}`;
   const lookForTrouble = troubleWatch(client, base, run.workflowId, onTrouble);

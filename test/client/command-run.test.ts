@@ -297,6 +297,20 @@ describe('millrace, with a project and servers', function () {
       assert.match((await run(place, 'status')).stdout, /No worker is up/);
     });
 
+    it('an interrupted run that is its own worker drains it and ends with 130, and goes on later', async () => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+        const followed = start(place, ['run', 'shop']);
+        await followed.until('slow: running');
+        followed.child.kill(signal);
+        const { code, stdout, stderr } = await followed.ended;
+        assert.equal(code, 130, stderr);
+        assert.match(stdout, /Steps at work come to a safe end first/);
+        assert.doesNotMatch(stderr, /Error/);
+      }
+      const outcome = await run(place, 'run', 'shop');
+      assert.equal(outcome.code, 0, outcome.stdout + outcome.stderr);
+    });
+
     it('copy loads a stream without a project file, again and again, and its password reaches no payload', async () => {
       const secret = new URL(warehouse);
       secret.username = `copier_${secret.pathname.slice(-12)}`;
