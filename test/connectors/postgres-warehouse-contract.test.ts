@@ -32,7 +32,11 @@ describe('PostgreSQL as warehouse: contract, fingerprint and ownership', () => {
   for (const mode of ['merge', 'replace', 'append', 'history'] as const) {
     it(`${mode}: a new column is added, a removed one stays and gets NULL`, async () => {
       await load([id, { name: 'a', type: 'text' }], [['1', 'x']], { mode });
-      await load([id, { name: 'b', type: 'text' }], [['2', 'y']], { mode });
+      const next = { columns: [id, { name: 'b', type: 'text' }], definition: { mode }, expectedVersion: version };
+      const { notes } = await under.warehouse.prepare(makeLoad(next), attempt());
+      assert.equal(notes.includes('column b text is added; rows loaded before have NULL there'), mode !== 'replace');
+      const done = await load(next.columns, [['2', 'y']], { mode });
+      assert.deepEqual(done.notes, ['column a is gone from the source: it stays, and new rows get NULL there']);
       assert.deepEqual(await under.rows('SELECT id, a, b FROM shop.orders WHERE id = 2'), [['2', null, 'y']]);
     });
   }

@@ -6,7 +6,7 @@ import { append } from './append.ts';
 import { bookLoad, readCommitted } from './book-load.ts';
 import { changeKey } from './change-key.ts';
 import { OrderNeeded } from './clean-keys.ts';
-import { planContract, refuseLossy } from './contract.ts';
+import { notesOfGone, planContract, refuseLossy } from './contract.ts';
 import type { Delivered, Delivery } from './delivery.ts';
 import { findDependents } from './dependents.ts';
 import { addColumns, widenColumns } from './evolve.ts';
@@ -99,7 +99,8 @@ async function commitOnce(client: pg.Client, load: Load, prepared: Prepared, man
   await storeRejections(client, load);
   await bookTable(client, load, target !== undefined && load.definition.adopt);
   await client.query(`DROP TABLE IF EXISTS ${table.name}`);
-  return await withReconcile(client, load, await bookLoad.close(client, load, manifest, delivered, contract.notes));
+  const notes = [...contract.notes, ...notesOfGone(load, target)];
+  return await withReconcile(client, load, await bookLoad.close(client, load, manifest, delivered, notes));
 }
 
 /** Counts what is to be delivered and checks it against the manifest; a swap with a key leaves that to the key's index. */

@@ -41,6 +41,15 @@ export function planContract(load: Load, target: TargetTable | undefined): Contr
   };
 }
 
+/** Says which columns of the target the source has no longer; others may have added some to an adopted table. */
+export function notesOfGone(load: Load, target: TargetTable | undefined): readonly string[] {
+  if (target === undefined || load.reconciles || load.definition.adopt) return [];
+  const names = new Set(load.columns.map((column) => column.name));
+  return target.columns
+    .filter(({ name, generated }) => !generated && !isOwnColumn(name) && !names.has(name))
+    .map(({ name }) => `column ${name} is gone from the source: it stays, and new rows get NULL there`);
+}
+
 /** Throws `schema` when a load would have to cast values with loss; `remedy` says what to do instead. */
 export function refuseLossy(load: Load, plan: ContractPlan, remedy: string): void {
   const [first] = plan.lossy;

@@ -110,7 +110,7 @@ export async function createLoadTable(
   await createStagedTable(client, load);
   return [
     ...plan.notes,
-    ...changes(plan),
+    ...changes(plan, fence.rebuild ? '' : '; rows loaded before have NULL there'),
     ...(dependents.length > 0 ? [`filled in place, for the table carries ${dependents.join(', ')}`] : []),
   ];
 }
@@ -120,9 +120,9 @@ export function canSwap(load: Load, plan: ContractPlan, dependents: readonly str
   return dependents.length === 0 && plan.delivered.length === load.columns.length;
 }
 
-function changes(plan: ContractPlan): readonly string[] {
+function changes(plan: ContractPlan, before: string): readonly string[] {
   return [
-    ...plan.add.map((column) => `column ${column.name} ${column.type} is added`),
+    ...plan.add.map((column) => `column ${column.name} ${column.type} is added${before}`),
     ...plan.widen.map((change) => `column ${change.name} is widened from ${change.from} to ${change.to}`),
   ];
 }
