@@ -17,20 +17,20 @@ export interface Connected extends Temporal {
   readonly page: (run: { readonly workflowId: string; readonly runId?: string }) => string;
 }
 
-/** The variable that a connection's address consists of and nothing else. */
-function addressVariable({ settings }: ConnectionDefinition): string | undefined {
-  const { url } = settings;
-  return typeof url === 'string' ? /^\$\{env:(\w+)\}$/.exec(url)?.[1] : undefined;
-}
+/** The one variable without which the local PostgreSQL is the warehouse: a mistyped name must start no database. */
+const warehouseVariable = 'WAREHOUSE_URL';
 
-/** Variables of warehouses that nobody gave a value: the local PostgreSQL stands in for them. */
-function localVariables({ definitions }: OpenProject): readonly string[] {
-  const warehouses = [
-    ...[...definitions.pipelines.values()].map(({ definition }) => definition.to),
-    ...[...definitions.models.values()].map(({ definition }) => definition.warehouse),
-  ].filter(({ type }) => type === 'postgres');
-  const names = warehouses.map(addressVariable).filter((name) => name !== undefined);
-  return [...new Set(names)].filter((name) => (process.env[name] ?? '') === '');
+const isLocalWarehouse = ({ type, settings }: ConnectionDefinition): boolean =>
+  type === 'postgres' && settings['url'] === `\${env:${warehouseVariable}}`;
+
+/** Whether the local PostgreSQL stands in for a warehouse that nobody gave an address. */
+function needsLocalPostgres({ definitions }: OpenProject): boolean {
+  if ((process.env[warehouseVariable] ?? '') !== '') return false;
+  const { pipelines, models } = definitions;
+  return (
+    [...pipelines.values()].some(({ definition }) => isLocalWarehouse(definition.to)) ||
+    [...models.values()].some(({ definition }) => isLocalWarehouse(definition.warehouse))
+  );
 }
 
 /** What the project needs on this machine. */
@@ -38,12 +38,11 @@ export const localOptions = (project: OpenProject, say: Say): LocalOptions => ({
   folder: project.folder,
   project: project.name,
   log: say,
-  need: { postgres: localVariables(project).length > 0, temporal: true },
+  need: { postgres: needsLocalPostgres(project), temporal: true },
 });
 
 function useLocalPostgres(project: OpenProject, servers: LocalServers): void {
-  if (servers.postgres === undefined) return;
-  for (const name of localVariables(project)) process.env[name] = servers.postgres.url;
+  if (servers.postgres !== undefined && needsLocalPostgres(project)) process.env[warehouseVariable] = servers.postgres.url;
 }
 
 /** The servers that run already; the local PostgreSQL stands in for the warehouse. */
