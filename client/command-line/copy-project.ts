@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MillraceError } from '../../schema/errors.ts';
@@ -53,9 +54,25 @@ function endOf(address: string, variable: string): End {
     return endOf(value, variable);
   }
   if (isDatabase(address)) return database(address, variable);
+  const scheme = /^([a-z][\w+.-]*):\/\//i.exec(address)?.[1];
+  if (scheme !== undefined) {
+    throw new MillraceError(
+      'config',
+      `There is no connector for ${scheme}: an address is a PostgreSQL database (postgres://…), a folder or a file.`,
+    );
+  }
   const path = resolve(address);
   if (!/\.\w+$/.test(basename(path))) return { connection: { type: 'files', path }, identity: path };
   return { connection: { type: 'files', path: dirname(path) }, identity: dirname(path), file: basename(path) };
+}
+
+/** Files are looked for below what stands before the first wildcard; where that is missing, the search would go through all above it. */
+function requireFiles({ connection: { path }, file = '' }: End): void {
+  if (path === undefined) return;
+  const whole = join(path, file);
+  const wildcard = whole.search(/[*?[{]/);
+  const certain = wildcard < 0 ? whole : whole.slice(0, whole.lastIndexOf('/', wildcard) + 1);
+  if (!existsSync(whole) && !existsSync(certain)) throw new MillraceError('not-found', `There is no file or folder ${certain}.`);
 }
 
 /** `sales.orders` goes to the schema `sales`, everything else to `public`, where `--into` says nothing. */
@@ -74,6 +91,7 @@ export function copyProject(options: CopyOptions): OpenProject {
   const to = endOf(options.to, 'MILLRACE_COPY_TO');
   if (to.connection['type'] !== 'postgres')
     throw new MillraceError('config', '--to must be a PostgreSQL database: postgres://user:password@host/database.');
+  requireFiles(from);
   const stream = options.stream ?? from.file;
   if (stream === undefined) throw new MillraceError('config', '--stream is missing: the table, or the file or pattern in the folder.');
   const target = targetOf(stream, options.into, from.connection['type'] === 'postgres');

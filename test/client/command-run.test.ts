@@ -311,6 +311,20 @@ describe('millrace, with a project and servers', function () {
       assert.equal(outcome.code, 0, outcome.stdout + outcome.stderr);
     });
 
+    it('copy refuses at once a file that is not there, and a source without a connector', async () => {
+      const copied = (from: string) => run(place, 'copy', '--from', from, '--to', warehouse, '--into', 'raw.films');
+      const [file, files, database] = await Promise.all([
+        copied('/nowhere.csv'),
+        copied('/nowhere/*.csv'),
+        copied('mysql://me:hunter2@h/d'),
+      ]);
+      assert.deepEqual([file.code, files.code, database.code], [2, 2, 2]);
+      assert.match(file.stderr, /There is no file or folder \/nowhere\.csv/);
+      assert.match(files.stderr, /There is no file or folder \/nowhere\//);
+      assert.match(database.stderr, /There is no connector for mysql/);
+      assert.doesNotMatch(database.stderr, /hunter2/);
+    });
+
     it('copy loads a stream without a project file, again and again, and its password reaches no payload', async () => {
       const secret = new URL(warehouse);
       secret.username = `copier_${secret.pathname.slice(-12)}`;
