@@ -53,12 +53,21 @@ export async function findServers(project: OpenProject): Promise<LocalServers> {
   return servers;
 }
 
+function withoutPassword(address: string): string {
+  const url = new URL(address);
+  url.password = '';
+  return url.href;
+}
+
 /** Starts the servers that are missing, and says so. */
 export async function startServers(options: LocalOptions, project: OpenProject, say: Say): Promise<LocalServers> {
   const { startLocal } = await import('../../worker/local/index.ts');
   const servers = await startLocal(options);
   useLocalPostgres(project, servers);
-  if (servers.postgres?.started === true) say(`started PostgreSQL on port ${servers.postgres.port}`);
+  if (servers.postgres?.started === true) {
+    say(`started PostgreSQL on port ${servers.postgres.port}`);
+    say(`warehouse: psql ${withoutPassword(servers.postgres.url)}, its password is in .millrace/postgres.password`);
+  }
   if (servers.temporal?.started === true)
     say(`started Temporal at ${servers.temporal.address}, its UI at ${servers.temporal.uiUrl ?? '?'}`);
   return servers;
