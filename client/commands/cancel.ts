@@ -6,6 +6,8 @@ import { projectCommand, positive, type ProjectOptions } from '../command-line/o
 import { outputOf } from '../command-line/output.ts';
 import { named, openProject } from '../command-line/project.ts';
 import { connectProject } from '../command-line/servers.ts';
+import { hasWorker } from '../command-line/worker.ts';
+import { taskQueueOf } from '../names.ts';
 import { cancelRuns, type PastRun } from '../run-history.ts';
 
 interface Options extends ProjectOptions {
@@ -30,6 +32,10 @@ async function cancel(name: string, options: Options): Promise<void> {
   await using connected = await connectProject(project);
   const runs = await cancelRuns(connected.client, runnable);
   if (runs.length === 0) return output.line(`${name} is not running.`);
+  if (!(await hasWorker(connected.client, taskQueueOf(project.name)))) {
+    output.line(`${name}: asked to stop; no worker is up to end its steps: start one with millrace worker or millrace up`);
+    throw new Unsuccessful();
+  }
   const ended = await Promise.all(runs.map((run) => hasEnded(connected.client, run, options.wait)));
   runs.forEach((run, index) => {
     const what = ended[index] === true ? 'cancelled; rows, cursor and books are as they were' : 'asked to stop; its steps are still ending';
