@@ -101,6 +101,7 @@ async function carry(run: StreamRun, going: GoingLoad, track: Track): Promise<Co
     return await commit(run, going, loaded);
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
+    track.update({ loaded: 0 });
     await giveUp(run, going.plan, going, loaded, failureOf(error).message);
     throw error;
   }
@@ -158,7 +159,7 @@ export async function stream(run: StreamRun): Promise<StreamReport> {
     if (error instanceof ContinueAsNew) throw error;
     const failure = failureOf(error);
     if (failure.code === 'cancelled') throw error;
-    track.update({ status: 'failed', failure, loaded: 0 });
+    track.update({ status: 'failed', failure });
     measureStream(run.pipeline.name, track.report());
     throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true, details: [track.report()] });
   }

@@ -168,4 +168,16 @@ describe('a run of a pipeline', () => {
       ['orders'],
     );
   });
+
+  it('a load that failed says that it loaded nothing', async () => {
+    const transform = [{ expect: { note: { not_null: true } } }];
+    const streams = [{ stream: 'orders', transform, maxRejected: { rows: 1 } }];
+    const outcome = await project.run(project.pipeline('refused', { from: source, to: warehouse, schema: 'refused', streams }));
+    assert.ok(!outcome.ok);
+    assert.equal(outcome.code, 'rejected');
+    assert.deepEqual(
+      outcome.report?.streams.map(({ status, loaded }) => [status, loaded]),
+      [['failed', 0]],
+    );
+  });
 });
