@@ -49,11 +49,16 @@ export async function stopTestServers(): Promise<void> {
   await removeServers(folder);
 }
 
+let prepared: Promise<void> | undefined;
+
+/** Once in a run, however many tests ask at the same time. */
+async function prepare(): Promise<void> {
+  await removeServersOfDeadRuns();
+  await mkdir(folder, { recursive: true });
+}
+
 async function startTestServers(need: LocalOptions['need']): Promise<LocalServers> {
-  if (!existsSync(folder)) {
-    await removeServersOfDeadRuns();
-    await mkdir(folder, { recursive: true });
-  }
+  await (prepared ??= prepare());
   return startLocal({
     folder,
     project: 'test',
@@ -68,7 +73,9 @@ async function removeServersOfDeadRuns(): Promise<void> {
   const names = (await readdir(tmpdir())).filter((name) => join(tmpdir(), name).startsWith(prefix));
   for (const name of names) {
     const path = join(tmpdir(), name);
-    if ((await findProcess(Number(path.slice(prefix.length)))) === undefined) await removeServers(path);
+    if ((await findProcess(Number(path.slice(prefix.length)))) !== undefined) continue;
+    // What another run left behind must not stop this one.
+    await removeServers(path).catch((error: unknown) => console.error(`[test servers] ${path} stays: ${String(error)}`));
   }
 }
 
