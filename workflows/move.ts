@@ -19,7 +19,8 @@ async function allOrNone(works: readonly (() => Promise<void>)[]): Promise<void>
   }
 }
 
-const preparedOf = (going: GoingLoad): Prepared => ({ epoch: going.epoch, table: going.table, notes: [] });
+/** A load under way as its steps in the warehouse know it. */
+export const preparedOf = (going: GoingLoad): Prepared => ({ epoch: going.epoch, table: going.table, notes: [] });
 
 /** The lanes of one load: extract, transform and load, each with its own limit, so that they overlap. */
 function lanesOf(run: StreamRun, going: GoingLoad) {

@@ -1,9 +1,9 @@
 import { ApplicationFailure, CancellationScope, continueAsNew, ContinueAsNew, log, uuid4, workflowInfo } from '@temporalio/workflow';
-import type { Committed, Prepared } from '../schema/load.ts';
+import type { Committed } from '../schema/load.ts';
 import type { GoingLoad, PartitionResult, PlanSummary, StreamReport, StreamRun } from '../schema/run.ts';
 import { failureOf } from './failure.ts';
 import { measureStream } from './measure.ts';
-import { loadAgain, move } from './move.ts';
+import { loadAgain, move, preparedOf } from './move.ts';
 import { bookSteps, dataSteps, giveUpSteps } from './steps.ts';
 import { trackStream, type Track } from './track.ts';
 
@@ -33,8 +33,6 @@ async function begin(run: StreamRun, track: Track, purpose: Purpose): Promise<Go
     throw error;
   }
 }
-
-const preparedOf = (going: GoingLoad): Prepared => ({ epoch: going.epoch, table: going.table, notes: [] });
 
 /** Lets a load go, whatever became of the run: its table must not stay. */
 async function giveUp(
