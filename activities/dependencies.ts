@@ -1,4 +1,6 @@
+import type { Application, ApplicationContext, ApplicationRequest } from '../connectors/application.ts';
 import type { Source, Warehouse } from '../connectors/connector.ts';
+import type { SyncBooks } from '../connectors/sync-books.ts';
 import type { Alert } from '../schema/alert.ts';
 import type { AlertDefinition, ConnectionDefinition } from '../schema/definition.ts';
 import type { Standing } from '../schema/watch.ts';
@@ -9,6 +11,8 @@ export interface Dependencies {
   readonly staging: Staging;
   openSource(connection: ConnectionDefinition): Promise<Source>;
   openWarehouse(connection: ConnectionDefinition): Promise<Warehouse>;
+  openApplication(connection: ConnectionDefinition, request: ApplicationRequest, context: ApplicationContext): Promise<Application>;
+  openSyncBooks(connection: ConnectionDefinition): Promise<SyncBooks>;
   /** DuckDB's share of the worker: `384MB`, and threads. */
   readonly transformMemory: string;
   readonly transformThreads: number;

@@ -5,6 +5,8 @@ import type { Committed, Load, Loaded, Manifest, Prepared, StagedFile, StagedFor
 import type { Cursor, Partition, Stream, Target } from '../schema/stream.ts';
 import type { Column } from '../schema/column.ts';
 import type { Step } from '../schema/step.ts';
+import type { Application, ApplicationContext, ApplicationRequest } from './application.ts';
+import type { ModelRows, SyncBooks } from './sync-books.ts';
 
 /**
  * The roles that a kind of system can play. A connector plays one or more of them; each value below is opened for one step
@@ -163,6 +165,13 @@ export interface Warehouse extends AsyncDisposable {
   ): Promise<void>;
   /** Builds a model as a view or table, what hangs on it kept, and checks its rules. Throws `config` with the database's message, `rejected`. */
   build(model: ModelDefinition, attempt: Attempt): Promise<Built>;
+  /** The rows of a query, from one snapshot: `columns` once it has begun, then bytes as CSV. Throws `config` with the database's message. */
+  query(sql: string, attempt: Attempt): Promise<ModelRows & AsyncDisposable>;
+  /**
+   * A text that changes after each commit to a table that the query reads, sooner or later by itself too; two equal texts mean that nothing
+   * was committed between the two calls.
+   */
+  pulse(sql: string, attempt: Attempt): Promise<string>;
   /** Deletes rejections and books of loads that are older than the retention; the last load of each stream stays. */
   retain(retention: Retention, attempt: Attempt): Promise<void>;
 }
@@ -175,4 +184,14 @@ export interface Connector<Settings> {
   readonly readOptions?: z.ZodType;
   readonly openSource?: (settings: Settings, name: string) => Promise<Source>;
   readonly openWarehouse?: (settings: Settings, name: string) => Promise<Warehouse>;
+  /** Options of an object that this kind writes, under `write` of a sync. */
+  readonly writeOptions?: z.ZodType;
+  readonly openApplication?: (
+    settings: Settings,
+    name: string,
+    request: ApplicationRequest,
+    context: ApplicationContext,
+  ) => Promise<Application>;
+  /** A database that can hold the books of syncs. */
+  readonly openSyncBooks?: (settings: Settings, name: string) => Promise<SyncBooks>;
 }

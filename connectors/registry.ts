@@ -1,12 +1,16 @@
 import { MillraceError } from '../schema/errors.ts';
+import type { Application, ApplicationContext, ApplicationRequest } from './application.ts';
 import type { Connector, Source, Warehouse } from './connector.ts';
 import { files } from './files/index.ts';
 import { postgres } from './postgres/index.ts';
+import type { SyncBooks } from './sync-books.ts';
 
 /** A connector whose settings are parsed by its own schema before it opens. */
 interface Kind {
   openSource(settings: unknown, name: string): Promise<Source>;
   openWarehouse(settings: unknown, name: string): Promise<Warehouse>;
+  openApplication(settings: unknown, name: string, request: ApplicationRequest, context: ApplicationContext): Promise<Application>;
+  openSyncBooks(settings: unknown, name: string): Promise<SyncBooks>;
 }
 
 function kind<Settings>(connector: Connector<Settings>): Kind {
@@ -26,6 +30,14 @@ function kind<Settings>(connector: Connector<Settings>): Kind {
     async openWarehouse(settings, name) {
       if (connector.openWarehouse === undefined) throw cannot(name, 'warehouse');
       return await connector.openWarehouse(parse(settings, name), name);
+    },
+    async openApplication(settings, name, request, context) {
+      if (connector.openApplication === undefined) throw cannot(name, 'destination of a sync');
+      return await connector.openApplication(parse(settings, name), name, request, context);
+    },
+    async openSyncBooks(settings, name) {
+      if (connector.openSyncBooks === undefined) throw cannot(name, 'place for the books of a sync');
+      return await connector.openSyncBooks(parse(settings, name), name);
     },
   };
 }

@@ -8,6 +8,8 @@ export const connectionSettings = z.discriminatedUnion('type', [postgresSettings
 export type ConnectionSettings = z.infer<typeof connectionSettings>;
 export type ConnectionType = ConnectionSettings['type'];
 
+const none = z.strictObject({});
+
 /** What the project file may use each kind of system for. */
 export const connectionKinds: Readonly<
   Record<
@@ -15,14 +17,18 @@ export const connectionKinds: Readonly<
     {
       readonly source: boolean;
       readonly warehouse: boolean;
+      /** It can be the destination of a sync. */
+      readonly application: boolean;
       /** Settings that are paths, made absolute to the project's folder. */
       readonly paths: readonly string[];
       /** Options of a stream under `read`. */
       readonly readOptions: z.ZodObject;
+      /** Options of a sync's object under `write`. */
+      readonly writeOptions: z.ZodObject;
     }
   >
 > = {
-  postgres: { source: true, warehouse: true, paths: [], readOptions: postgresReadOptions },
-  files: { source: true, warehouse: false, paths: ['path'], readOptions: filesReadOptions },
-  webhook: { source: false, warehouse: false, paths: [], readOptions: z.strictObject({}) },
+  postgres: { source: true, warehouse: true, application: true, paths: [], readOptions: postgresReadOptions, writeOptions: none },
+  files: { source: true, warehouse: false, application: true, paths: ['path'], readOptions: filesReadOptions, writeOptions: none },
+  webhook: { source: false, warehouse: false, application: false, paths: [], readOptions: none, writeOptions: none },
 };

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { alertDefinition, connectionDefinition, maxRejected, share } from './definition-parts.ts';
 import { stepSchema } from './step.ts';
+
+export type { AlertDefinition, ConnectionDefinition } from './definition-parts.ts';
 
 /**
  * What travels to workflows: a pipeline with its connections as plain data, secrets still as references, every default filled in.
@@ -8,16 +11,6 @@ import { stepSchema } from './step.ts';
 export const definitionFormat = 1;
 
 export const modes = ['replace', 'append', 'merge', 'history'] as const;
-
-const share = z.number().min(0).max(1);
-
-const connectionDefinition = z.strictObject({
-  name: z.string(),
-  type: z.string(),
-  /** Settings as written, secrets as references, paths absolute. */
-  settings: z.record(z.string(), z.unknown()),
-});
-export type ConnectionDefinition = z.infer<typeof connectionDefinition>;
 
 const streamDefinition = z.strictObject({
   /** Table or path, exact or with `*` wildcards, as the source names it. */
@@ -41,7 +34,7 @@ const streamDefinition = z.strictObject({
   maxDeleted: share,
   onFailure: z.enum(['reject', 'fail', 'null']),
   /** The greatest share of rows read, or number of rows, that may be rejected before the load fails. */
-  maxRejected: z.union([z.strictObject({ share }), z.strictObject({ rows: z.number().int().min(0) })]),
+  maxRejected,
   /** Columns whose values are masked in rejections. */
   protect: z.array(z.string()),
   /** Adopts a target table that Millrace didn't make. */
@@ -50,14 +43,6 @@ const streamDefinition = z.strictObject({
   read: z.record(z.string(), z.unknown()),
 });
 export type StreamDefinition = z.infer<typeof streamDefinition>;
-
-const alertDefinition = z.strictObject({
-  to: connectionDefinition,
-  on: z.array(z.enum(['failed', 'recovered', 'late', 'rejected'])),
-  rejectedShare: share.optional(),
-  template: z.enum(['json', 'slack']),
-});
-export type AlertDefinition = z.infer<typeof alertDefinition>;
 
 export const modelDefinition = z.strictObject({
   format: z.number().int(),

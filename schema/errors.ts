@@ -8,6 +8,7 @@
  * - `rejected` rows were refused beyond the threshold, or a row was refused under `on_failure: fail`; never retried.
  * - `rate-limited` the other side asked to wait; retried after `retryAfter`.
  * - `unavailable` the other side can't be reached or answered with a passing fault; retried.
+ * - `unknown` a request may or may not have had its effect; retried once that is settled.
  * - `fenced` another load of the same stream took over; the workflow plans again.
  * - `conflict` the stream's state moved since the plan; the workflow plans again.
  * - `staging-lost` staged bytes are missing or damaged, or a load table lost rows; the workflow loads again.
@@ -20,12 +21,13 @@ export type ErrorCode =
   | 'rejected'
   | 'rate-limited'
   | 'unavailable'
+  | 'unknown'
   | 'fenced'
   | 'conflict'
   | 'staging-lost';
 
 /** Codes that another attempt of the same step may cure. */
-export const retryableCodes: ReadonlySet<ErrorCode> = new Set(['rate-limited', 'unavailable']);
+export const retryableCodes: ReadonlySet<ErrorCode> = new Set(['rate-limited', 'unavailable', 'unknown']);
 
 export interface ErrorOptions {
   readonly cause?: unknown;

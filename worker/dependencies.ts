@@ -60,6 +60,10 @@ export async function openDependencies(options: DependencyOptions): Promise<Depe
       await connectorOf(connection.type, connection.name).openSource(await resolve(connection), connection.name),
     openWarehouse: async (connection) =>
       await connectorOf(connection.type, connection.name).openWarehouse(await resolve(connection), connection.name),
+    openApplication: async (connection, request, context) =>
+      await connectorOf(connection.type, connection.name).openApplication(await resolve(connection), connection.name, request, context),
+    openSyncBooks: async (connection) =>
+      await connectorOf(connection.type, connection.name).openSyncBooks(await resolve(connection), connection.name),
     transformMemory: environment['MILLRACE_TRANSFORM_MEMORY'] ?? defaultTransformMemory,
     transformThreads: Math.min(availableParallelism(), 4),
     scrub: (text) => createScrubber([...secrets])(text),

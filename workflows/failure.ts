@@ -17,6 +17,7 @@ const codes: Readonly<Record<ErrorCode, true>> = {
   rejected: true,
   'rate-limited': true,
   unavailable: true,
+  unknown: true,
   fenced: true,
   conflict: true,
   'staging-lost': true,

@@ -1,0 +1,109 @@
+import type { Column } from './column.ts';
+import type { SyncDefinition } from './sync-definition.ts';
+import type { Failure } from './run.ts';
+
+/** What one request does to one object of an application. `add` and `remove` are memberships of a list or audience. */
+export const operations = ['create', 'update', 'upsert', 'delete', 'archive', 'add', 'remove'] as const;
+export type Operation = (typeof operations)[number];
+
+/**
+ * How a write whose answer is missing is settled. `upsert`: sent again, for it has the same effect once or twice. `idempotency-key`: sent
+ * again under the same key. `lookup`: looked up first. `none`: by the sync's own policy.
+ */
+export type Settling = 'upsert' | 'idempotency-key' | 'lookup' | 'none';
+
+/** Why a row is in a plan: new in the model, changed, gone from it, or again because it was refused before. */
+export type PlannedChange = 'added' | 'changed' | 'removed';
+
+/** Which operation each change becomes; a change without one is not sent. */
+export type OperationsByChange = Readonly<Partial<Record<PlannedChange, Operation>>>;
+
+/** How a run of a sync was asked for. */
+export interface SyncOptions {
+  /** `continuous`: waits a while for a change of what the model reads, and ends as skipped when there was none. */
+  readonly trigger: 'manual' | 'schedule' | 'continuous';
+  /** Sends every row of the model again, whatever the ledger has. */
+  readonly full: boolean;
+  /** Takes up all open rejections at once, without their back-off. */
+  readonly retry: boolean;
+  /** A changed mapping may send rows again. */
+  readonly resend: boolean;
+  /** What is to be thought of rows whose outcome stayed unknown: `sent` puts them into the ledger, `lost` plans them again. */
+  readonly unknown?: 'sent' | 'lost';
+}
+
+export interface SyncRun {
+  readonly sync: SyncDefinition;
+  readonly options: SyncOptions;
+}
+
+/** One run's part in the books; fixed by the workflow before its first step. */
+export interface SyncRunName {
+  readonly project: string;
+  readonly sync: string;
+  /** A UUID. */
+  readonly runId: string;
+  readonly workflowId: string;
+  readonly workflowRunId: string;
+}
+
+/** Rows of a run. When it has ended, planned = acknowledged + rejected + unknown; invalid rows are never planned. */
+export interface SyncCounts {
+  readonly planned: number;
+  /** Handed to the application at least once. */
+  readonly sent: number;
+  readonly acknowledged: number;
+  readonly rejected: number;
+  readonly unknown: number;
+  /** Refused before anything was sent: no key, or one that is not unique. */
+  readonly invalid: number;
+}
+
+export const noSyncCounts: SyncCounts = { planned: 0, sent: 0, acknowledged: 0, rejected: 0, unknown: 0, invalid: 0 };
+
+/** What a plan found; its rows stay in the warehouse. */
+export interface SyncPlan {
+  readonly counts: SyncCounts;
+  /** Planned rows by operation. */
+  readonly operations: Readonly<Partial<Record<Operation, number>>>;
+  /** Types of the match and mapped columns, in the definition's order: match first. */
+  readonly columns: readonly Column[];
+  /** Rows of the model, and of the ledger before the run. */
+  readonly modelRows: number;
+  readonly ledgerRows: number;
+  /** A pipeline or model that the sync's model follows has never run; nothing was planned. */
+  readonly waits?: string;
+  readonly notes: readonly string[];
+}
+
+/** A job that an application works on by itself, over the rows `from` to `to` (inclusive) of a plan that are named in `nos` or all of them. */
+export interface SyncJob {
+  /** The application's own text; no secrets. */
+  readonly handle: string;
+  readonly operation: Operation;
+  /** Numbers of its rows in the plan, as ranges, both ends inclusive. */
+  readonly rows: readonly (readonly [number, number])[];
+}
+
+/** Where sending stands, handed from step to step; small. */
+export interface SyncProgress {
+  /** Rows before this number have an outcome or belong to a job. */
+  readonly position: number;
+  readonly jobs: readonly SyncJob[];
+  readonly counts: SyncCounts;
+  /** True when every row was sent or belongs to a job. */
+  readonly sent: boolean;
+}
+
+/** What a run of a sync did; the same shape while it goes on, by the query `progress`. */
+export interface SyncReport extends SyncCounts {
+  readonly sync: string;
+  readonly status: 'waiting' | 'running' | 'succeeded' | 'skipped' | 'failed';
+  /** The step at work: `send 2,000/10,000`. */
+  readonly step: string;
+  readonly operations: SyncPlan['operations'];
+  readonly jobs: number;
+  readonly seconds: number;
+  readonly notes: readonly string[];
+  readonly failure?: Failure;
+}
