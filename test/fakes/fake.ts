@@ -101,6 +101,16 @@ function parsed(text: string): unknown {
   }
 }
 
+function write(outgoing: ServerResponse, { status, body, headers }: FakeAnswer, garble: Trouble['garble']): void {
+  const isText = typeof body === 'string';
+  const text = body === undefined ? '' : isText ? body : JSON.stringify(body);
+  outgoing.writeHead(status, {
+    ...(text === '' ? {} : { 'content-type': isText ? 'text/plain' : 'application/json' }),
+    ...headers,
+  });
+  outgoing.end(garble === undefined ? text : garble(text));
+}
+
 const wait = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Starts a fake application on loopback; `port` 0 takes a free one. */
@@ -124,32 +134,24 @@ export async function startFake(vendor: Vendor, port = 0): Promise<Fake> {
     recent.push(now);
     return 0;
   };
-  const answerTo = async (request: FakeRequest, trouble: Trouble | undefined): Promise<FakeAnswer> => {
+  const answerTo = async (request: FakeRequest, trouble: Trouble): Promise<FakeAnswer> => {
     const over = overLimit();
     if (over > 0) return vendor.throttled(over);
-    if (trouble?.answer !== undefined) return trouble.answer;
+    if (trouble.answer !== undefined) return trouble.answer;
     return await vendor.handle(request, (effect) => effects.push({ ...effect, at: Date.now() }));
   };
   const serve = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const request = await read(incoming);
     const entry = { ...request, status: 0, at: Date.now() };
     requests.push(entry);
-    const trouble = meets(request);
-    const before = fake.latency + (trouble?.slowBefore ?? 0);
-    if (before > 0) await wait(before);
-    if (trouble?.cut === 'before') return void incoming.socket.destroy();
+    const { slowBefore = 0, slowAfter = 0, ...trouble } = meets(request) ?? {};
+    if (fake.latency + slowBefore > 0) await wait(fake.latency + slowBefore);
+    if (trouble.cut === 'before') return void incoming.socket.destroy();
     const answer = await answerTo(request, trouble);
-    if (trouble?.slowAfter !== undefined) await wait(trouble.slowAfter);
-    if (trouble?.cut === 'after') return void incoming.socket.destroy();
+    if (slowAfter > 0) await wait(slowAfter);
+    if (trouble.cut === 'after') return void incoming.socket.destroy();
     entry.status = answer.status;
-    const isText = typeof answer.body === 'string';
-    const text = answer.body === undefined ? '' : isText ? String(answer.body) : JSON.stringify(answer.body);
-    outgoing.writeHead(answer.status, {
-      ...(text === '' ? {} : { 'content-type': isText ? 'text/plain' : 'application/json' }),
-      ...vendor.headers?.(recent.length),
-      ...answer.headers,
-    });
-    outgoing.end(trouble?.garble === undefined ? text : trouble.garble(text));
+    write(outgoing, { ...answer, headers: { ...vendor.headers?.(recent.length), ...answer.headers } }, trouble.garble);
   };
   const server = createServer((incoming, outgoing) => {
     serve(incoming, outgoing).catch((error: unknown) => {
