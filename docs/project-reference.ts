@@ -3,16 +3,11 @@ import { projectFileSchema } from '../client/project/schema.ts';
 import { filesReadOptions, filesSettings } from '../connectors/files/settings.ts';
 import { postgresSettings } from '../connectors/postgres/settings.ts';
 import { webhookSettings } from '../connectors/webhook/settings.ts';
-import {
-  alertSettings,
-  defaultsSettings,
-  modelSettings,
-  parallelSettings,
-  pipelineSettings,
-  retentionSettings,
-} from '../schema/project.ts';
+import { alertSettings } from '../schema/project-alert.ts';
+import { defaultsSettings, modelSettings, parallelSettings, pipelineSettings, retentionSettings } from '../schema/project.ts';
 import { guards, streamSettings } from '../schema/project-stream.ts';
-import { cronSchedule, intervalSchedule } from '../schema/schedule.ts';
+import { mappedField, syncGuards, syncRetention, syncSettings, syncState } from '../schema/project-sync.ts';
+import { continuousSchedule, cronSchedule, intervalSchedule } from '../schema/schedule.ts';
 import { stepSchemas } from '../schema/step.ts';
 import { asJsonSchema, table, typeText, type JsonSchema } from './json-schema.ts';
 
@@ -32,6 +27,12 @@ const sections: readonly (readonly [title: string, schema: z.ZodType, text?: str
   ['Retention', retentionSettings],
   ['Parallel', parallelSettings],
   ['Models', modelSettings],
+  ['Syncs', syncSettings],
+  ['Syncs: a field of `map`', mappedField],
+  ['Syncs: `schedule: { continuous: true }`', continuousSchedule],
+  ['Syncs: `guards`', syncGuards],
+  ['Syncs: `state`', syncState],
+  ['Syncs: `retention`', syncRetention],
 ];
 
 const introduction = `# The project file
@@ -46,7 +47,7 @@ Editors complete and check it by [project.schema.json](project.schema.json): beg
   \`.env\` beside the file is read, and never wins over a variable that is set. Within a URL a value is escaped as needed.
 - **Durations** are \`15 minutes\`, \`90s\`, \`1h 30m\`; **sizes** \`64 MB\`; **shares** \`5%\`.
 - **Paths** are relative to the file.
-- **Names** of pipelines and models are unique among both.
+- **Names** of pipelines, models and syncs are unique among all of them.
 - **YAML** is version 1.2: \`yes\`, \`no\`, \`on\`, \`off\` and dates are text; \`true\`, \`false\`, \`null\` and numbers aren't until they are quoted. Within \`{ }\` and \`[ ]\`
   quote what has a comma or brackets: \`cast: { price: "decimal(14,2)" }\`.
 `;

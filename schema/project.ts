@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { alerts } from './project-alert.ts';
 import { sharedStreamSettings, streamSettings } from './project-stream.ts';
-import { atLeastSecond, cadence, duration, percentage, size } from './quantity.ts';
+import { syncSettings } from './project-sync.ts';
+import { atLeastSecond, cadence, duration, size } from './quantity.ts';
 import { scheduleSettings } from './schedule.ts';
 import { stepSchemas } from './step.ts';
 
@@ -10,34 +12,11 @@ export const pipelineDefaults = {
   partition_size: '64 MB',
   heartbeat_timeout: '60s',
   retention: { rejections: '30 days', loads: '90 days', staged_loads: 2 },
-  alert_on: ['failed', 'recovered', 'late', 'rejected'],
 } as const;
-
-/** Alert kinds: `rejected` needs a share. */
-const alertKind = z.enum(['failed', 'recovered', 'late', 'rejected']);
 
 const identifier = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'must be a name: letters, digits, "_" and "-", beginning with a letter, at most 63');
-
-export const alertSettings = z
-  .strictObject({
-    to: z.string().describe('A webhook connection.'),
-    on: z
-      .array(alertKind)
-      .min(1)
-      .meta({
-        description: 'What is told, once per streak. `late` needs `expect_every`, `rejected` needs `rejected_share`.',
-        default: pipelineDefaults.alert_on,
-      })
-      .optional(),
-    rejected_share: percentage().describe('Tell when more than this share of the rows of a stream was rejected.').optional(),
-  })
-  .describe('Where and when to tell about a run.');
-
-const alerts = z
-  .union([z.string().min(1), z.array(z.union([z.string().min(1), alertSettings]))])
-  .describe('A webhook connection, or a list of connections or objects.');
 
 export const retentionSettings = z
   .strictObject({
@@ -88,7 +67,7 @@ const sharedPipelineSettings = {
 
 export const defaultsSettings = z
   .strictObject({ ...sharedStreamSettings, ...sharedPipelineSettings })
-  .describe('Settings for all pipelines and streams that do not give their own.');
+  .describe('Settings for all pipelines and streams that do not give their own; syncs take `alerts` and `heartbeat_timeout`.');
 
 export const pipelineSettings = z
   .strictObject({
@@ -144,6 +123,7 @@ export function projectSchema<Connection extends z.ZodType>(connection: Connecti
       defaults: defaultsSettings.optional(),
       pipelines: z.record(identifier, pipelineSettings).describe('Name to pipeline.').optional(),
       models: z.record(identifier, modelSettings).describe('Name to model.').optional(),
+      syncs: z.record(identifier, syncSettings).describe('Name to sync.').optional(),
     })
     .describe('A Millrace project.');
 }
@@ -151,4 +131,3 @@ export function projectSchema<Connection extends z.ZodType>(connection: Connecti
 export type DefaultsSettings = z.infer<typeof defaultsSettings>;
 export type PipelineSettings = z.infer<typeof pipelineSettings>;
 export type ModelSettings = z.infer<typeof modelSettings>;
-export type AlertSettings = z.infer<typeof alertSettings>;

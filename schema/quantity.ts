@@ -87,3 +87,13 @@ export function size(): z.ZodString {
 export function percentage(): z.ZodString {
   return z.string().refine((text) => parseShare(text) !== undefined, 'must be a percentage from "0%" to "100%"');
 }
+
+/** The share of `2%` or `> 2%`. */
+export function parseAbove(text: string): number | undefined {
+  return parseShare(text.replace(/^\s*>/, ''));
+}
+
+/** A share that is to be exceeded: `> 2%`, or `2%`. */
+export function above(): z.ZodString {
+  return z.string().refine((text) => parseAbove(text) !== undefined, 'must be a percentage such as "> 2%"');
+}

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { accepted, atLeastSecond, duration, parseDuration } from './quantity.ts';
 
-/** When a pipeline or model runs by itself, with every default filled in. Times in milliseconds. */
+/** When a pipeline, model or sync runs by itself, with every default filled in. Times in milliseconds. */
 export type Schedule = {
   readonly when: { readonly cron: string } | { readonly every: number };
   readonly timezone: string;
@@ -9,9 +9,13 @@ export type Schedule = {
   readonly jitter: number;
   /** Starts missed while Temporal was down are made up for when they are no older than this. */
   readonly catchUp: number;
+  /** Each start waits for a change of what the sync's model reads; `every` is the least time between two. */
+  readonly continuous?: true;
 };
 
-const scheduleDefaults = { timezone: 'UTC', catch_up: '1 day' } as const;
+const scheduleDefaults = { timezone: 'UTC', catch_up: '1 day', min_interval: '15s' } as const;
+/** Starts of a continuous sync come soon again: those missed for longer are not made up for. */
+const continuousCatchUp = 60_000;
 
 const shortcuts = new Set(['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@annually']);
 const fields: readonly { readonly min: number; readonly max: number; readonly names: string }[] = [
@@ -92,21 +96,64 @@ export const intervalSchedule = z
   .strictObject({ every: atLeastSecond().describe('Time from start to start.'), ...spread })
   .describe('Starts at a fixed interval.');
 
+const intervalOrCron = z.string().refine((text) => parseEvery(text) !== undefined || isCron(text), {
+  error: ({ input }) =>
+    input === 'continuous'
+      ? 'is "continuous", which only syncs can be: write "every 15 minutes" or five cron fields'
+      : 'must be "every 15 minutes" or five cron fields such as "0 5 * * 1-5"',
+});
+
 export const scheduleSettings = z
-  .union([
-    z
-      .string()
-      .refine(
-        (text) => parseEvery(text) !== undefined || isCron(text),
-        'must be "every 15 minutes" or five cron fields such as "0 5 * * 1-5"',
-      ),
-    cronSchedule,
-    intervalSchedule,
-  ])
+  .union([intervalOrCron, cronSchedule, intervalSchedule])
   .describe(
     '`every 15 minutes`, a cron expression, or an object with time zone, jitter and catch-up. A start is skipped while the run before goes on.',
   );
 export type ScheduleSettings = z.infer<typeof scheduleSettings>;
+
+export const continuousSchedule = z
+  .strictObject({
+    continuous: z.literal(true).describe('A run as soon as something that the model reads has been committed.'),
+    min_interval: atLeastSecond()
+      .meta({ description: 'Time from the start of a run to that of the next, at least.', default: scheduleDefaults.min_interval })
+      .optional(),
+  })
+  .describe('Starts when the model has changed.');
+
+export const syncScheduleSettings = z
+  .union([
+    z
+      .string()
+      .refine(
+        (text) => text === 'continuous' || parseEvery(text) !== undefined || isCron(text),
+        'must be "continuous", "every 15 minutes" or five cron fields such as "0 5 * * 1-5"',
+      ),
+    continuousSchedule,
+    cronSchedule,
+    intervalSchedule,
+  ])
+  .describe(
+    '`continuous`: soon after each change of what the model reads. Or `every 15 minutes`, a cron expression, or an object, as for pipelines. A start is skipped while the run before goes on.',
+  );
+export type SyncScheduleSettings = z.infer<typeof syncScheduleSettings>;
+
+type Continuous = 'continuous' | z.infer<typeof continuousSchedule>;
+
+function isContinuous(settings: SyncScheduleSettings): settings is Continuous {
+  return typeof settings === 'string' ? settings === 'continuous' : 'continuous' in settings;
+}
+
+/** Milliseconds between two starts of a continuous sync, at least. */
+export function minIntervalOf(settings: SyncScheduleSettings | undefined): number {
+  const given = typeof settings === 'object' && 'continuous' in settings ? settings.min_interval : undefined;
+  return accepted(parseDuration, given ?? scheduleDefaults.min_interval);
+}
+
+/** The schedule that a sync's settings mean. */
+export function toSyncSchedule(settings: SyncScheduleSettings): Schedule {
+  if (!isContinuous(settings)) return toSchedule(settings);
+  const every = minIntervalOf(settings);
+  return { when: { every }, timezone: scheduleDefaults.timezone, jitter: 0, catchUp: continuousCatchUp, continuous: true };
+}
 
 /** The schedule that the settings mean. */
 export function toSchedule(settings: ScheduleSettings): Schedule {

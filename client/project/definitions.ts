@@ -2,13 +2,15 @@ import { definitionFormat, type ConnectionDefinition, type ModelDefinition, type
 import { MillraceError } from '../../schema/errors.ts';
 import { pipelineDefaults, type PipelineSettings } from '../../schema/project.ts';
 import { accepted, parseCadence, parseDuration, parseSize } from '../../schema/quantity.ts';
-import { toSchedule, type Schedule } from '../../schema/schedule.ts';
+import { toSchedule, toSyncSchedule, type Schedule } from '../../schema/schedule.ts';
+import type { SyncDefinition } from '../../schema/sync-definition.ts';
 import { connectionOf, heartbeatTimeout, toAlerts, toConnection, type Context } from './connection-definitions.ts';
 import { definitionHash } from './hash.ts';
 import type { LoadedProject } from './load.ts';
 import { layered } from './merge.ts';
 import { modelsAfter, toModel } from './model-definitions.ts';
 import { toStreams } from './stream-definitions.ts';
+import { toSync } from './sync-definitions.ts';
 
 const maxDefinitionBytes = 256 * 1024;
 
@@ -26,6 +28,7 @@ export interface Definitions {
   readonly connections: ReadonlyMap<string, ConnectionDefinition>;
   readonly pipelines: ReadonlyMap<string, Defined<PipelineDefinition>>;
   readonly models: ReadonlyMap<string, Defined<ModelDefinition>>;
+  readonly syncs: ReadonlyMap<string, Defined<SyncDefinition>>;
 }
 
 /** Fills in every default; paths become absolute, secrets stay references. Throws `config` when a definition is too large to travel. */
@@ -38,9 +41,12 @@ export function toDefinitions(loaded: LoadedProject): Definitions {
     project: loaded.name,
     connections,
     pipelines: mapped(project.pipelines, (name, settings) =>
-      defined({ ...toPipeline(name, settings, context), models: modelsAfter(name, models) }, settings.schedule),
+      defined({ ...toPipeline(name, settings, context), models: modelsAfter(name, models) }, scheduleOf(settings.schedule)),
     ),
-    models: new Map([...models].map(([name, model]) => [name, defined(model, project.models?.[name]?.schedule)])),
+    models: new Map([...models].map(([name, model]) => [name, defined(model, scheduleOf(project.models?.[name]?.schedule))])),
+    syncs: mapped(project.syncs, (name, settings) =>
+      defined(toSync(name, settings, { context, models }), settings.schedule === undefined ? undefined : toSyncSchedule(settings.schedule)),
+    ),
   };
 }
 
@@ -51,11 +57,14 @@ function mapped<From, To>(
   return new Map(Object.entries(from ?? {}).map(([name, value]) => [name, map(name, value)]));
 }
 
+function scheduleOf(settings: PipelineSettings['schedule']): Schedule | undefined {
+  return settings === undefined ? undefined : toSchedule(settings);
+}
+
 function defined<Definition extends { readonly name: string }>(
   definition: Definition,
-  settings: PipelineSettings['schedule'],
+  schedule: Schedule | undefined,
 ): Defined<Definition> {
-  const schedule = settings === undefined ? undefined : toSchedule(settings);
   const bytes = Buffer.byteLength(JSON.stringify(definition));
   if (bytes > maxDefinitionBytes) {
     throw new MillraceError(

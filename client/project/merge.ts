@@ -1,4 +1,5 @@
-import type { AlertSettings, DefaultsSettings, PipelineSettings } from '../../schema/project.ts';
+import type { AlertSettings } from '../../schema/project-alert.ts';
+import type { DefaultsSettings, PipelineSettings } from '../../schema/project.ts';
 import type { StreamSettings } from '../../schema/project-stream.ts';
 
 /** A stream's settings over those of `defaults` that apply to its mode and cursor. */
@@ -32,7 +33,7 @@ export function layered<T extends object>(
 
 /** Alerts in their longest form. */
 export function alertList(alerts: PipelineSettings['alerts']): readonly AlertSettings[] {
-  const list = typeof alerts === 'string' ? [alerts] : (alerts ?? []);
+  const list = Array.isArray(alerts) ? alerts : alerts === undefined ? [] : [alerts];
   return list.map((alert) => (typeof alert === 'string' ? { to: alert } : alert));
 }
 

@@ -1,5 +1,5 @@
 import { connectionKinds, type ConnectionSettings } from '../../connectors/settings.ts';
-import { suggestion, wrong, type Finding, type Path } from './finding.ts';
+import { either, suggestion, wrong, type Finding, type Path } from './finding.ts';
 import type { ProjectFile } from './schema.ts';
 
 /** A connection's settings; undefined when there is none of the name. */
@@ -7,13 +7,25 @@ export function connectionNamed({ connections }: ProjectFile, name: string): Con
   return Object.hasOwn(connections, name) ? connections[name] : undefined;
 }
 
+type Role = 'source' | 'warehouse' | 'application';
+
+const kindsOf = (role: Role): string => {
+  const types = Object.entries(connectionKinds).flatMap(([type, kind]) => (kind[role] ? [type] : []));
+  return either(types);
+};
+
+const purposes: Readonly<Record<Role, () => string>> = {
+  source: () => 'read from',
+  warehouse: () => 'loaded into; a warehouse is a postgres connection',
+  application: () => `the destination of a sync; that is a connection of type ${kindsOf('application')}`,
+};
+
 /** A connection that is there and can be used so. */
-export function connectionFindings(project: ProjectFile, name: string, path: Path, role: 'source' | 'warehouse'): readonly Finding[] {
+export function connectionFindings(project: ProjectFile, name: string, path: Path, role: Role): readonly Finding[] {
   const connection = connectionNamed(project, name);
   if (connection === undefined) {
     return [wrong(path, `names the connection "${name}", which is not there.${suggestion(name, Object.keys(project.connections))}`)];
   }
   if (connectionKinds[connection.type][role]) return [];
-  const purpose = role === 'source' ? 'read from' : 'loaded into; a warehouse is a postgres connection';
-  return [wrong(path, `names "${name}", a ${connection.type} connection, which cannot be ${purpose}.`)];
+  return [wrong(path, `names "${name}", a ${connection.type} connection, which cannot be ${purposes[role]()}.`)];
 }

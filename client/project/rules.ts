@@ -1,9 +1,10 @@
-import { suggestion, wrong, type Finding, type Path } from './finding.ts';
-import { alertList } from './merge.ts';
+import { wrong, type Finding, type Path } from './finding.ts';
 import { misplacedReferences, secretFindings } from './references.ts';
-import { connectionFindings, connectionNamed } from './rules-connection.ts';
+import { alertFindings, lateFindings } from './rules-alert.ts';
+import { connectionFindings } from './rules-connection.ts';
 import { modelFindings } from './rules-model.ts';
 import { streamFindings } from './rules-stream.ts';
+import { syncFindings } from './rules-sync.ts';
 import type { ProjectFile } from './schema.ts';
 
 /** What a file of the right shape still has wrong: names that aren't there, settings that don't go together, secrets. */
@@ -18,47 +19,36 @@ export function findingsOf(project: ProjectFile): readonly Finding[] {
     ...targetsTwice(project),
     ...modelFindings(project),
     ...Object.entries(project.models ?? {}).flatMap(([name, model]) => alertFindings(project, model.alerts, ['models', name, 'alerts'])),
+    ...syncFindings(project),
   ];
 }
 
-function sharedNames({ pipelines, models }: ProjectFile): readonly Finding[] {
-  return Object.keys(models ?? {})
-    .filter((name) => pipelines !== undefined && Object.hasOwn(pipelines, name))
-    .map((name) => wrong(['models', name], 'is the name of a pipeline too; pipelines and models share their names.', 'name'));
+function sharedNames({ pipelines = {}, models = {}, syncs = {} }: ProjectFile): readonly Finding[] {
+  const taken = (name: string, kind: 'models' | 'syncs', other: string): Finding =>
+    wrong([kind, name], `is the name of a ${other} too; pipelines, models and syncs share their names.`, 'name');
+  const ofPipelines = (names: object, kind: 'models' | 'syncs'): readonly Finding[] =>
+    Object.keys(names).flatMap((name) => (Object.hasOwn(pipelines, name) ? [taken(name, kind, 'pipeline')] : []));
+  return [
+    ...ofPipelines(models, 'models'),
+    ...ofPipelines(syncs, 'syncs'),
+    ...Object.keys(syncs).flatMap((name) => (Object.hasOwn(models, name) ? [taken(name, 'syncs', 'model')] : [])),
+  ];
 }
 
 function pipelineFindings(project: ProjectFile, name: string): readonly Finding[] {
   const pipeline = project.pipelines?.[name];
   if (pipeline === undefined) return [];
   const path: Path = ['pipelines', name];
-  const timeout = pipeline.expect_every;
-  const late = alertList(pipeline.alerts).findIndex(({ on }) => on?.includes('late') === true);
+  const { alerts, expect_every: expected = project.defaults?.expect_every } = pipeline;
   return [
     ...connectionFindings(project, pipeline.from, [...path, 'from'], 'source'),
     ...connectionFindings(project, pipeline.to.split('.')[0] ?? '', [...path, 'to'], 'warehouse'),
     ...alertFindings(project, pipeline.alerts, [...path, 'alerts']),
-    ...(late >= 0 && timeout === undefined && project.defaults?.expect_every === undefined
-      ? [wrong([...path, 'alerts', late], 'tells when the pipeline is late: expect_every must say what late means.')]
-      : []),
+    ...lateFindings({ alerts, expect_every: expected }, path, 'pipeline'),
     ...Object.entries(pipeline.streams).flatMap(([stream, settings]) =>
       streamFindings({ project, pipeline, stream, settings, path: [...path, 'streams', stream] }),
     ),
   ];
-}
-
-function alertFindings(project: ProjectFile, alerts: Parameters<typeof alertList>[0], path: Path): readonly Finding[] {
-  return alertList(alerts).flatMap(({ to, on, rejected_share: share }, index) => {
-    const at: Path = typeof alerts === 'string' ? path : [...path, index];
-    const connection = connectionNamed(project, to);
-    if (connection === undefined) {
-      return [wrong(at, `names the connection "${to}", which is not there.${suggestion(to, Object.keys(project.connections))}`)];
-    }
-    if (connection.type !== 'webhook')
-      return [wrong(at, `names "${to}", a ${connection.type} connection; alerts go to a webhook connection.`)];
-    return on?.includes('rejected') === true && share === undefined
-      ? [wrong(at, 'tells of rejected rows: rejected_share must say from which share on.')]
-      : [];
-  });
 }
 
 function targetsTwice({ pipelines }: ProjectFile): readonly Finding[] {

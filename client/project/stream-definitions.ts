@@ -1,7 +1,8 @@
 import type { StreamDefinition } from '../../schema/definition.ts';
 import type { DefaultsSettings, PipelineSettings } from '../../schema/project.ts';
 import { streamDefaults, type StreamSettings } from '../../schema/project-stream.ts';
-import { accepted, parseCadence, parseShare } from '../../schema/quantity.ts';
+import { accepted, parseCadence } from '../../schema/quantity.ts';
+import { toMaxRejected, toShare } from './connection-definitions.ts';
 import { layered, listOf, mergedStream } from './merge.ts';
 
 /** The streams of a pipeline with all defaults; what has a stream of its own is left out of the patterns that match it. */
@@ -33,7 +34,7 @@ function toStream(stream: string, except: readonly string[], settings: StreamSet
     transform: settings.transform ?? [],
     contract: toContract(complete.contract),
     deletes: complete.deletes,
-    maxDeleted: accepted(parseShare, complete.guards.deletes ?? streamDefaults.guards.deletes),
+    maxDeleted: toShare(complete.guards.deletes ?? streamDefaults.guards.deletes),
     onFailure: complete.on_failure,
     maxRejected: toMaxRejected(complete.max_rejected),
     protect: settings.protect ?? [],
@@ -54,8 +55,4 @@ function optional({ into, cursor, look_back: lookBack, reconcile }: StreamSettin
 function toContract(contract: NonNullable<StreamSettings['contract']>): StreamDefinition['contract'] {
   if (typeof contract === 'string') return { columns: contract, types: contract };
   return { columns: contract.columns ?? streamDefaults.contract, types: contract.types ?? streamDefaults.contract };
-}
-
-function toMaxRejected(limit: string | number): StreamDefinition['maxRejected'] {
-  return typeof limit === 'number' ? { rows: limit } : { share: accepted(parseShare, limit) };
 }

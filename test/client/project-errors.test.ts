@@ -147,7 +147,7 @@ describe('project file: errors', () => {
       ['alerts: opps', /names the connection "opps".*Did you mean "ops"/],
       ['alerts: shop', /alerts go to a webhook connection/],
       ['alerts: [{ to: ops, on: [late] }]', /expect_every must say what late means/],
-      ['alerts: [{ to: ops, on: [rejected] }]', /rejected_share must say/],
+      ['alerts: [{ to: ops, on: [rejected] }]', /rejected must say/],
     ];
     for (const [setting, says] of cases) assert.match(await only(pipeline(setting)), says);
   });

@@ -30,7 +30,7 @@ connections:
   gone: { type: postgres, url: "\${env:CANARY_GONE_URL}" }
   ops: { type: webhook, url: "\${env:CANARY_HOOK_URL}", allow_private: true }
 defaults:
-  alerts: [{ to: ops, rejected_share: 10% }]
+  alerts: { to: ops, rejected: "> 10%" }
 pipelines:
   good: { from: shop, to: warehouse.good, streams: { good: { mode: merge, key: id } } }
   dirty:
