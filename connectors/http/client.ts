@@ -1,9 +1,15 @@
 import type { Attempt } from '../connector.ts';
+import type { Limits } from './stores.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Below the client's base URL, or an absolute URL (a next link, a job's address); checked like every other. */
+  /**
+   * Below the client's base URL, or an absolute URL (a next link, a job's address); checked like every other. Values inside are to be
+   * encoded (`encodeURIComponent`).
+   */
   readonly path: string;
+  /** The path as messages name it, where it holds values of rows: `/contacts/{id}`. By default segments that look like values are left out. */
+  readonly route?: string;
   /** Values are encoded; undefined ones are left out. */
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
@@ -11,10 +17,15 @@ export interface HttpRequest {
   readonly body?: unknown;
   readonly text?: { readonly type: string; readonly body: string };
   /**
-   * True for requests that change nothing or may be made again without harm by the client itself (reads, look-ups, describe): they are tried again a
-   * few times with growing pauses. Others go out once.
+   * True for requests that change nothing (reads, look-ups, describe): the client tries them again a few times with growing pauses. Others go
+   * out once: writes aren't repeatable here, not even upserts, for a late one could overwrite what came after it.
    */
   readonly repeatable: boolean;
+  /**
+   * What a 2xx answer must hold; one that doesn't counts as garbled. `json`: JSON. `json-or-nothing`: JSON, or an empty body. `text`: a text that isn't
+   * HTML, an empty one too (CSV). By default JSON, or an empty body under 204 or 205.
+   */
+  readonly expects?: 'json' | 'json-or-nothing' | 'text';
 }
 
 /** An answer below 500 that isn't 401 or a request to wait; connectors say what its status means. */
@@ -35,5 +46,9 @@ export interface HttpAnswer {
  * when it may have had one: a time-out, a reset, a 5xx, an answer that was cut or isn't what it says it is.
  */
 export interface HttpClient extends AsyncDisposable {
+  /** Milliseconds after which a request that was begun, and isn't repeatable, can have no effect any more: waits for leave and the request itself. */
+  readonly requestTimeout: number;
+  /** What the client keeps to. */
+  readonly limits: Limits;
   request(request: HttpRequest, attempt: Attempt): Promise<HttpAnswer>;
 }
