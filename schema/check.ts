@@ -1,4 +1,5 @@
 import type { ConnectionDefinition, PipelineDefinition } from './definition.ts';
+import type { SyncDefinition } from './sync-definition.ts';
 
 export interface ConnectionToCheck {
   readonly connection: ConnectionDefinition;
@@ -9,15 +10,17 @@ export interface ConnectionToCheck {
 export interface CheckRun {
   readonly connections: readonly ConnectionToCheck[];
   readonly pipelines: readonly PipelineDefinition[];
+  /** Each with the application that it writes and the database of its books. */
+  readonly syncs: readonly SyncDefinition[];
 }
 
-/** What was found on one connection or pipeline, as sentences; without problems it works. */
+/** What was found on one connection, pipeline or sync, as sentences; without problems it works. */
 export interface Checked {
-  readonly kind: 'connection' | 'pipeline';
+  readonly kind: 'connection' | 'pipeline' | 'sync';
   readonly name: string;
   /** `source`, `warehouse`, or empty. */
   readonly role: string;
-  /** Product and version of a connection; streams of a pipeline. */
+  /** Product and version of a connection; streams of a pipeline; what a sync writes. */
   readonly system: string;
   /** The worker's host, where secrets were looked up. */
   readonly host: string;

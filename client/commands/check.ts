@@ -9,7 +9,7 @@ import { openProject, type OpenProject } from '../command-line/project.ts';
 
 interface Options extends ProjectOptions, JsonOption {}
 
-/** Every connection in each role that the project gives it. Alerts' connections have none to ask. */
+/** Every connection in each role that the project gives it; applications are asked with what each sync writes there. Alerts' connections have none to ask. */
 function checkRunOf({ definitions }: OpenProject): CheckRun {
   const pipelines = [...definitions.pipelines.values()].map(({ definition }) => definition);
   const warehouses = [...pipelines.map(({ to }) => to), ...[...definitions.models.values()].map(({ definition }) => definition.warehouse)];
@@ -18,7 +18,7 @@ function checkRunOf({ definitions }: OpenProject): CheckRun {
     ...warehouses.map((connection): ConnectionToCheck => ({ connection, role: 'warehouse' })),
   ];
   const unique = new Map(wanted.map((input) => [`${input.role} ${input.connection.name}`, input]));
-  return { connections: [...unique.values()], pipelines };
+  return { connections: [...unique.values()], pipelines, syncs: [...definitions.syncs.values()].map(({ definition }) => definition) };
 }
 
 function show(checked: readonly Checked[], output: Output): void {
@@ -35,7 +35,8 @@ async function check(options: Options): Promise<void> {
   const project = await openProject(options);
   output.line(`ok      ${project.loaded.file}`);
   const run = checkRunOf(project);
-  const used = new Set(run.connections.map(({ connection }) => connection.name));
+  const asked = [...run.connections.map(({ connection }) => connection), ...run.syncs.flatMap(({ to, state }) => [to, state])];
+  const used = new Set(asked.map((connection) => connection.name));
   const unused = [...project.definitions.connections.keys()].filter((name) => !used.has(name));
   await using connected = await serversFor(project, output);
   const worker = await workerFor(project, connected, output);
@@ -47,15 +48,16 @@ async function check(options: Options): Promise<void> {
   }
   output.data({ project: project.name, checked, notAsked: unused });
   show(checked, output);
-  if (unused.length > 0) output.line(`not asked: ${unused.join(', ')} (no pipeline or model reads or loads them)`);
+  if (unused.length > 0) output.line(`not asked: ${unused.join(', ')} (no pipeline, model or sync reads or writes them)`);
   if (checked.some(({ problems }) => problems.length > 0)) throw new Unsuccessful();
 }
 
 /** `millrace check` */
 export const command = (): Command =>
-  projectCommand('check', 'Checks the project file, then asks the worker: connections, streams, steps and keys. Nothing is written.', [
-    'millrace check',
-    'millrace check --json',
-  ])
+  projectCommand(
+    'check',
+    'Checks the project file, then asks the worker: connections, streams, steps and keys, and the fields that syncs write. Nothing is written.',
+    ['millrace check', 'millrace check --json'],
+  )
     .option('--json', 'the result as JSON')
     .action(check);
