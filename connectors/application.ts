@@ -21,6 +21,8 @@ export interface ApplicationRequest {
   readonly match: readonly string[];
   /** Fields that are written. */
   readonly fields: readonly string[];
+  /** Operations that the sync can need, where that is known: checks ask only for their grants. */
+  readonly operations?: readonly Operation[];
   /** Options of the object's kind, checked by the connector's `writeOptions`. */
   readonly write: Readonly<Record<string, unknown>>;
   /** About how many rows the run sends, where that is known: bulk APIs are worth it from some number on. */

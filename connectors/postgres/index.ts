@@ -1,4 +1,5 @@
 import type { Connector } from '../connector.ts';
+import { openApplication } from './application/application.ts';
 import type { PostgresSettings } from './settings.ts';
 import { postgresReadOptions, postgresSettings } from './settings.ts';
 import { openSource } from './source.ts';
@@ -10,5 +11,6 @@ export const postgres: Connector<PostgresSettings> = {
   settings: postgresSettings,
   readOptions: postgresReadOptions,
   openSource,
+  openApplication,
   openWarehouse: async (settings, name) => await openWarehouse(settings, name),
 };

@@ -1,0 +1,41 @@
+import pg from 'pg';
+import { MillraceError } from '../../../schema/errors.ts';
+import { jsonText } from '../../../schema/value.ts';
+import type { OutgoingRow } from '../../application.ts';
+
+/** Classes of SQLSTATE that say something of the rows: two of a batch are one, values, constraints, views' checks, what triggers raise. */
+const dataClasses: ReadonlySet<string> = new Set(['21', '22', '23', '44', 'P0']);
+
+/** Does the server refuse what the rows hold? A policy of the table does so under a code that else means missing grants. */
+function isAboutRows(error: pg.DatabaseError): boolean {
+  const state = error.code ?? '';
+  return dataClasses.has(state.slice(0, 2)) || (state === '42501' && error.message.includes('row-level security'));
+}
+
+/** Values stand in quotes in messages about values, and may be anywhere in those that triggers raise; constraints' messages name objects only. */
+function reasonOf(error: pg.DatabaseError, rows: readonly OutgoingRow[]): string {
+  const state = error.code ?? '';
+  if (state.startsWith('22')) return error.message.replace(/:?\s*".*"/s, '');
+  if (!state.startsWith('P0')) return error.message;
+  const [only, ...others] = rows;
+  if (only === undefined || others.length > 0) return 'a trigger refused a row of the batch';
+  const values = Object.values({ ...only.match, ...only.fields }).flatMap((value) =>
+    value === null ? [] : [typeof value === 'string' ? value : jsonText(value)],
+  );
+  return values
+    .filter((value) => value.length > 2)
+    .toSorted((a, b) => b.length - a.length)
+    .reduce((text, value) => text.replaceAll(value, '…'), error.message);
+}
+
+/** The failure of a batch for what its rows hold, as `rejected`; undefined when it is about something else. */
+export function refusalOf(error: unknown, rows: readonly OutgoingRow[]): MillraceError | undefined {
+  if (!(error instanceof pg.DatabaseError) || !isAboutRows(error)) return undefined;
+  return new MillraceError('rejected', `${reasonOf(error, rows)} (SQLSTATE ${error.code})`);
+}
+
+/** May a COMMIT that failed so have had its effect? Not when the server itself refused it. */
+export function isInDoubt(error: unknown): boolean {
+  if (!(error instanceof pg.DatabaseError)) return true;
+  return /^(08|57P|25P04|40003|58|XX)/.test(error.code ?? '');
+}
