@@ -9,15 +9,25 @@ import { ApplicationFailure, TypedSearchAttributes } from '@temporalio/common';
 import type { ModelDefinition, PipelineDefinition } from '../schema/definition.ts';
 import { MillraceError } from '../schema/errors.ts';
 import type { ModelReport, RunOptions, RunReport } from '../schema/run.ts';
+import type { SyncDefinition } from '../schema/sync-definition.ts';
+import type { SyncOptions, SyncReport } from '../schema/sync.ts';
 import type { model as modelWorkflow } from '../workflows/model.ts';
 import type { pipeline as pipelineWorkflow } from '../workflows/pipeline.ts';
+import type { sync as syncWorkflow } from '../workflows/sync.ts';
 import { runIdOf, taskQueueOf } from './names.ts';
 import { searchAttributesOf } from './search-attributes.ts';
 
 /** What can be run by name. */
 export type Runnable =
   | { readonly kind: 'pipeline'; readonly definition: PipelineDefinition }
-  | { readonly kind: 'model'; readonly definition: ModelDefinition };
+  | { readonly kind: 'model'; readonly definition: ModelDefinition }
+  | { readonly kind: 'sync'; readonly definition: SyncDefinition };
+
+/** What a manual run may be asked for: of a pipeline, or of a sync. */
+export type StartOptions = Omit<RunOptions, 'trigger'> | Omit<SyncOptions, 'trigger'>;
+
+/** A run of a sync that was asked for nothing in particular. */
+export const plainSync: Omit<SyncOptions, 'trigger'> = { full: false, retry: false, resend: false };
 
 /** Inputs above this are refused: a server would refuse them later, and less clearly. */
 const largestDefinition = 256 * 1024;
@@ -30,14 +40,38 @@ export interface StartedRun {
 }
 
 /** A manual run's options without any of them set joins a run that is under way; others are refused. */
-const isPlain = (options: Omit<RunOptions, 'trigger'>): boolean =>
-  !options.fullRefresh && options.window === undefined && options.retry === undefined;
+function isPlain(options: StartOptions): boolean {
+  if ('full' in options) return !options.full && !options.retry && !options.resend && options.unknown === undefined;
+  return !options.fullRefresh && options.window === undefined && options.retry === undefined;
+}
+
+function howSync({ full, retry, unknown }: Omit<SyncOptions, 'trigger'>): string {
+  return full ? ' (full)' : retry ? ' (retry)' : unknown === undefined ? '' : ` (unknown rows: ${unknown})`;
+}
+
+const howPipeline = ({ fullRefresh, retry, window }: Omit<RunOptions, 'trigger'>): string =>
+  fullRefresh ? ' (full refresh)' : retry ? ' (retry)' : window ? ' (window)' : '';
+
+function summaryOfSync(
+  { name, model, to, object, mode, map }: SyncDefinition,
+  options: StartOptions,
+): { staticSummary: string; staticDetails: string } {
+  const how = 'full' in options ? howSync(options) : '';
+  return {
+    staticSummary: `**${name}**: ${model.name} → ${to.name}.${object} (${mode})${how}`.slice(0, 200),
+    staticDetails: map
+      .map(({ column, field }) => `- ${column} → ${field}`)
+      .join('\n')
+      .slice(0, 10_000),
+  };
+}
 
 /** What the Temporal UI shows of a run beside its id. */
-export function summaryOf(runnable: Runnable, options: Omit<RunOptions, 'trigger'>): { staticSummary: string; staticDetails: string } {
+export function summaryOf(runnable: Runnable, options: StartOptions): { staticSummary: string; staticDetails: string } {
   if (runnable.kind === 'model') return { staticSummary: `model **${runnable.definition.name}**`, staticDetails: '' };
+  if (runnable.kind === 'sync') return summaryOfSync(runnable.definition, options);
   const { definition } = runnable;
-  const how = options.fullRefresh ? ' (full refresh)' : options.retry ? ' (retry)' : options.window ? ' (window)' : '';
+  const how = 'full' in options ? '' : howPipeline(options);
   return {
     staticSummary: `**${definition.name}**: ${definition.from.name} → ${definition.to.name}.${definition.schema}${how}`.slice(0, 200),
     staticDetails: definition.streams
@@ -47,9 +81,15 @@ export function summaryOf(runnable: Runnable, options: Omit<RunOptions, 'trigger
   };
 }
 
-/** What a workflow of a run is started with; the same for runs and schedules. */
-export function workflowOf(runnable: Runnable, options: RunOptions): { type: 'pipeline' | 'model'; args: unknown[] } {
-  const input = runnable.kind === 'pipeline' ? { pipeline: runnable.definition, options } : { model: runnable.definition };
+function inputOf(runnable: Runnable, options: RunOptions | SyncOptions): object {
+  if (runnable.kind === 'model') return { model: runnable.definition };
+  if (runnable.kind === 'pipeline') return { pipeline: runnable.definition, options };
+  return { sync: runnable.definition, options: 'full' in options ? options : { ...plainSync, trigger: options.trigger } };
+}
+
+/** What a workflow of a run is started with; the same for runs and schedules. The options of a sync's schedule are `SyncOptions`. */
+export function workflowOf(runnable: Runnable, options: RunOptions | SyncOptions): { type: Runnable['kind']; args: unknown[] } {
+  const input = inputOf(runnable, options);
   const bytes = Buffer.byteLength(JSON.stringify(input));
   if (bytes > largestDefinition) {
     throw new MillraceError(
@@ -61,12 +101,7 @@ export function workflowOf(runnable: Runnable, options: RunOptions): { type: 'pi
 }
 
 /** Starts a run, or joins the one under way. Throws `conflict` naming the other run when this one has options. */
-export async function startRun(
-  client: Client,
-  runnable: Runnable,
-  options: Omit<RunOptions, 'trigger'>,
-  hash: string,
-): Promise<StartedRun> {
+export async function startRun(client: Client, runnable: Runnable, options: StartOptions, hash: string): Promise<StartedRun> {
   const { project, name } = runnable.definition;
   const workflowId = runIdOf(project, name);
   const { type, args } = workflowOf(runnable, { ...options, trigger: 'manual' });
@@ -99,20 +134,21 @@ function pipelineHandle(client: Client, run: Pick<StartedRun, 'workflowId' | 'ru
   return client.workflow.getHandle<typeof pipelineWorkflow>(run.workflowId, run.runId);
 }
 
-export type RunOutcome =
-  | { readonly ok: true; readonly report?: RunReport; readonly model?: ModelReport }
-  | { readonly ok: false; readonly code: string; readonly message: string; readonly report?: RunReport };
+/** A sync's run as a handle. */
+function syncHandle(client: Client, run: Pick<StartedRun, 'workflowId' | 'runId'>): WorkflowHandle<typeof syncWorkflow> {
+  return client.workflow.getHandle<typeof syncWorkflow>(run.workflowId, run.runId);
+}
 
-function failedOutcome(error: WorkflowFailedError): RunOutcome {
+export type RunOutcome =
+  | { readonly ok: true; readonly report?: RunReport; readonly model?: ModelReport; readonly sync?: SyncReport }
+  | { readonly ok: false; readonly code: string; readonly message: string; readonly report?: RunReport; readonly sync?: SyncReport };
+
+function failedOutcome(error: WorkflowFailedError, kind: Runnable['kind']): RunOutcome {
   const { cause } = error;
   if (!(cause instanceof ApplicationFailure)) return { ok: false, code: 'cancelled', message: cause?.message ?? error.message };
   const [report] = cause.details ?? [];
-  return {
-    ok: false,
-    code: cause.type ?? 'failed',
-    message: cause.message,
-    ...(report === undefined ? {} : { report: report as RunReport }),
-  };
+  const reported = kind === 'sync' ? { sync: report as SyncReport } : { report: report as RunReport };
+  return { ok: false, code: cause.type ?? 'failed', message: cause.message, ...(report === undefined ? {} : reported) };
 }
 
 /** Waits for the end of a run. */
@@ -123,9 +159,10 @@ export async function runOutcome(
 ): Promise<RunOutcome> {
   try {
     if (runnable.kind === 'pipeline') return { ok: true, report: await pipelineHandle(client, run).result() };
+    if (runnable.kind === 'sync') return { ok: true, sync: await syncHandle(client, run).result() };
     return { ok: true, model: await client.workflow.getHandle<typeof modelWorkflow>(run.workflowId, run.runId).result() };
   } catch (error) {
-    if (error instanceof WorkflowFailedError) return failedOutcome(error);
+    if (error instanceof WorkflowFailedError) return failedOutcome(error, runnable.kind);
     throw error;
   }
 }
@@ -134,6 +171,15 @@ export async function runOutcome(
 export async function runProgress(client: Client, run: Pick<StartedRun, 'workflowId' | 'runId'>): Promise<RunReport | undefined> {
   try {
     return await pipelineHandle(client, run).query<RunReport>('progress');
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a sync's run did so far; undefined when no worker answers. */
+export async function syncProgress(client: Client, run: Pick<StartedRun, 'workflowId' | 'runId'>): Promise<SyncReport | undefined> {
+  try {
+    return await syncHandle(client, run).query<SyncReport>('progress');
   } catch {
     return undefined;
   }

@@ -78,6 +78,8 @@ export interface SyncBooks extends AsyncDisposable {
   prove(hold: Hold, attempt: Attempt): Promise<void>;
   /** Notes rows as sent before they are, for operations that settle by `lookup` or `none`. Throws `fenced`. */
   mark(hold: Hold, nos: readonly number[], attempt: Attempt): Promise<void>;
+  /** Takes that note back: the requests surely had no effect. Throws `fenced`. */
+  unmark(hold: Hold, nos: readonly number[], attempt: Attempt): Promise<void>;
   /** Outcomes into ledger, open rows and log, in one transaction; a row that has one already is left alone. Gives the run's counts. Throws `fenced`. */
   record(hold: Hold, rows: readonly RecordedRow[], attempt: Attempt): Promise<SyncCounts>;
   /** Closes the run's books; its plan goes. May run again. */

@@ -93,6 +93,8 @@ export interface SyncProgress {
   readonly counts: SyncCounts;
   /** True when every row was sent or belongs to a job. */
   readonly sent: boolean;
+  /** Milliseconds until it is worth asking about the jobs. */
+  readonly after: number;
 }
 
 /** What a run of a sync did; the same shape while it goes on, by the query `progress`. */
@@ -106,4 +108,6 @@ export interface SyncReport extends SyncCounts {
   readonly seconds: number;
   readonly notes: readonly string[];
   readonly failure?: Failure;
+  /** The state of the warehouse (`pulse`) that a continuous run planned from; the next one waits for another. */
+  readonly pulse?: string;
 }
