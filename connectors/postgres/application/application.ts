@@ -60,7 +60,14 @@ export async function openApplication(settings: PostgresSettings, name: string, 
     limits: { batchRows: 1_000, batchBytes: 4 * 1024 * 1024, concurrency: 4, requestTimeout },
     writes: { create: 'upsert', update: 'upsert', upsert: 'upsert', delete: 'upsert' },
     changedOnly: false,
-    check: async (attempt) => await sessions.use(attempt, async (session) => await checkTable(session, request)),
+    check: async (attempt) => {
+      try {
+        return await sessions.use(attempt, async (session) => await checkTable(session, request));
+      } catch (error) {
+        if (!(error instanceof MillraceError) || error.code !== 'auth') throw error;
+        return { system: 'PostgreSQL', problems: [error.message], warnings: [] };
+      }
+    },
     objects: async (attempt) => await sessions.use(attempt, listTables),
     describe: async (attempt) => describeTable(await sessions.use(attempt, async (session) => await readTable(session, request.object))),
     send,
