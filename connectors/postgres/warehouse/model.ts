@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import type { ModelDefinition } from '../../../schema/definition.ts';
 import { MillraceError } from '../../../schema/errors.ts';
 import type { Target } from '../../../schema/stream.ts';
@@ -7,6 +7,7 @@ import type { Attempt, Built } from '../../connector.ts';
 import { quoteIdentifier, quoteTable } from '../sql.ts';
 import { ensureBooks, ensureSchema } from './books.ts';
 import { checkRules } from './model-rules.ts';
+import { queryFailed } from './model-query.ts';
 import { buildTable, buildView } from './model-target.ts';
 import { openSession, type WarehouseContext } from './open.ts';
 import { findTarget } from './target.ts';
@@ -35,7 +36,7 @@ export async function buildModel(context: WarehouseContext, model: ModelDefiniti
     try {
       return await build(client, model);
     } catch (error) {
-      throw queryFailed(error, model);
+      throw queryFailed(error, `model ${model.name}`);
     }
   });
 }
@@ -94,12 +95,4 @@ async function checkModelOwnership(client: pg.Client, model: ModelDefinition, in
     'config',
     `model ${model.name}: ${into.schema}.${into.table} exists and ${whose}, so it isn't written; choose another name with into`,
   );
-}
-
-/** A mistake in the model's SQL, with the database's own words on it. */
-function queryFailed(error: unknown, model: ModelDefinition): unknown {
-  if (!(error instanceof pg.DatabaseError) || !/^(42|22|21|0A)/.test(error.code ?? '') || error.code === '42501') return error;
-  const hint = error.hint === undefined ? '' : ` (${error.hint})`;
-  const words = error.code?.startsWith('22') === true ? `a value can't be computed (SQLSTATE ${error.code})` : `${error.message}${hint}`;
-  return new MillraceError('config', `model ${model.name}: the query doesn't work: ${words}`, { cause: error });
 }

@@ -10,6 +10,8 @@ import { loadFile } from './load-file.ts';
 import { buildModel } from './model.ts';
 import { openSession, type WarehouseContext } from './open.ts';
 import { prepare } from './prepare.ts';
+import { pulse } from './pulse.ts';
+import { query } from './query.ts';
 import { retain } from './retain.ts';
 import { readStreamState } from './state.ts';
 import type { LockPolicy } from './transaction.ts';
@@ -33,6 +35,8 @@ export async function openWarehouse(settings: PostgresSettings, name: string, lo
     load: async (load, prepared, file, fileNo, bytes, attempt) => await loadFile(context, load, prepared, file, fileNo, bytes, attempt),
     commit: async (load, prepared, manifest, rejections, attempt) => await commit(context, load, prepared, manifest, rejections, attempt),
     discard: async (load, prepared, rejections, reason, attempt) => await discard(context, load, prepared, rejections, reason, attempt),
+    query: async (sql, attempt) => await query(context, sql, attempt),
+    pulse: async (sql, attempt) => await pulse(context, sql, attempt),
     build: async (model, attempt) => await buildModel(context, model, attempt),
     retain: async (retention, attempt) => await retain(context, retention, attempt),
     books: {
