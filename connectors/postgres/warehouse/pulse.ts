@@ -48,7 +48,7 @@ function isOpaque(plan: string): boolean {
 /** Every relation that the plan names; where it calls a function that may read anything, all tables but our own. */
 const counters = `WITH named AS (
   SELECT DISTINCT node ->> 'Schema' AS schema, node ->> 'Relation Name' AS name
-  FROM jsonb_path_query($1::jsonb, 'strict $.**') node WHERE jsonb_typeof(node) = 'object' AND node ? 'Relation Name'),
+  FROM jsonb_path_query($1::text::jsonb, 'strict $.**') node WHERE jsonb_typeof(node) = 'object' AND node ? 'Relation Name'),
 calls AS (SELECT EXISTS (
   SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND p.provolatile <> 'i' AND p.prokind IN ('f', 'a', 'w')
