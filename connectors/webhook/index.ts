@@ -1,8 +1,6 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import axios, { type AxiosResponse } from 'axios';
 import { MillraceError, type ErrorCode } from '../../schema/errors.ts';
-import { checkHost, guardedLookup } from './egress.ts';
+import { openExchange } from '../http/exchange.ts';
+import type { IncomingAnswer } from '../http/stores.ts';
 import { bodyOf, type Message } from './message.ts';
 import { webhookSettings, type WebhookSettings } from './settings.ts';
 
@@ -38,41 +36,18 @@ export async function postAlert(settings: unknown, message: Message, options: Po
   const { url: text, allow_private: allowPrivate = false } = parse(settings, name);
   if (text === '') return false;
   const url = parseUrl(text, name);
-  if (!allowPrivate) checkHost(url, name);
-  const lookup = allowPrivate ? {} : { lookup: guardedLookup(name) };
-  const response = await post(url, message, options, lookup);
+  using exchange = openExchange({ name, allowPrivate, maxBytes: 64 * 1024 });
+  const body = JSON.stringify(bodyOf(message, options.template));
+  const request = { method: 'POST', url: url.href, headers: { 'content-type': 'application/json' }, body };
+  const attempt = { what: `connection ${name}: the alert`, signal: options.signal, timeout };
+  const response = await exchange.send(request, attempt).catch((error: unknown) => {
+    // An alert that may have arrived is posted again: one too many is better than none.
+    throw error instanceof MillraceError && error.code === 'unknown' ? new MillraceError('unavailable', error.message) : error;
+  });
   const problem = problemOf(response);
   if (problem === undefined) return true;
   const sentence = `connection ${name}: the webhook answered HTTP ${response.status}; ${problem.remedy}`;
   throw new MillraceError(problem.code, sentence, problem.code === 'rate-limited' ? { retryAfter: retryAfter(response) } : {});
-}
-
-async function post(
-  url: URL,
-  message: Message,
-  { name, template, signal }: PostOptions,
-  lookup: { lookup?: ReturnType<typeof guardedLookup> },
-): Promise<AxiosResponse<unknown>> {
-  try {
-    return await axios.post<unknown>(url.href, bodyOf(message, template), {
-      signal,
-      timeout,
-      // A redirect or a proxy of the environment would lead around the check of addresses.
-      maxRedirects: 0,
-      proxy: false,
-      maxContentLength: 64 * 1024,
-      validateStatus: () => true,
-      headers: { 'user-agent': 'millrace' },
-      httpAgent: new HttpAgent(lookup),
-      httpsAgent: new HttpsAgent(lookup),
-    });
-  } catch (error) {
-    if (signal.aborted) throw signal.reason instanceof Error ? signal.reason : error;
-    const cause = error instanceof Error ? error.cause : undefined;
-    if (cause instanceof MillraceError) throw cause;
-    const code = axios.isAxiosError(error) ? error.code : undefined;
-    throw new MillraceError('unavailable', `connection ${name}: the webhook can't be reached (${code ?? 'no answer'})`);
-  }
 }
 
 interface Problem {
@@ -90,7 +65,7 @@ const problems: Readonly<Record<number, Problem>> = {
 };
 
 /** What an answer other than 2xx means. */
-function problemOf({ status }: AxiosResponse<unknown>): Problem | undefined {
+function problemOf({ status }: IncomingAnswer): Problem | undefined {
   if (status >= 200 && status < 300) return undefined;
   if (status >= 500) return { code: 'unavailable', remedy: 'it is tried again' };
   if (status >= 300 && status < 400) return { code: 'config', remedy: 'redirects are not followed: give the final url' };
@@ -98,7 +73,7 @@ function problemOf({ status }: AxiosResponse<unknown>): Problem | undefined {
 }
 
 /** Milliseconds of a Retry-After in seconds, from a second to an hour. */
-function retryAfter({ headers }: AxiosResponse<unknown>): number {
+function retryAfter({ headers }: IncomingAnswer): number {
   const seconds = Number(headers['retry-after']);
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 1), 3600) * 1000 : 30_000;
 }

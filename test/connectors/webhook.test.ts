@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { postAlert, type Message } from '../../connectors/webhook/index.ts';
-import { guardedLookup, isPublicAddress } from '../../connectors/webhook/egress.ts';
+import { guardedLookup, isPublicAddress } from '../../connectors/http/egress.ts';
 import { MillraceError } from '../../schema/errors.ts';
 
 const message: Message = {
@@ -130,7 +130,9 @@ describe('webhook', () => {
     ];
     const fake = ((_host: string, _options: unknown, callback: (error: null, found: unknown) => void) =>
       callback(null, addresses)) as never;
-    const error = await new Promise((resolve) => guardedLookup('ops', fake)('x.example', { all: true }, resolve));
+    const error = await new Promise((resolve) =>
+      guardedLookup({ name: 'ops', allowPrivate: false, lookup: fake })('x.example', { all: true }, resolve),
+    );
     assert.ok(code('config')(error));
   });
 

@@ -46,6 +46,14 @@ export function isPublicAddress(address: string): boolean {
   }
 }
 
+/** What a guard needs to know; `lookup` is the system's but in tests. */
+export interface Egress {
+  /** The connection's name, for messages. */
+  readonly name: string;
+  readonly allowPrivate: boolean;
+  readonly lookup?: typeof systemLookup;
+}
+
 function refusal(name: string): MillraceError {
   return new MillraceError(
     'config',
@@ -53,22 +61,24 @@ function refusal(name: string): MillraceError {
   );
 }
 
-/** Refuses a URL whose host is an address that isn't public; names are checked when they are looked up. */
-export function checkHost(url: URL, name: string): void {
+/** Refuses what isn't http or https, or whose host is an address that isn't public; names are checked when they are looked up. Throws `config`. */
+export function checkUrl(url: URL, { name, allowPrivate }: Egress): void {
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw new MillraceError('config', `connection ${name}: a url must begin with https:// or http://`);
+  }
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (isIP(host) !== 0 && !isPublicAddress(host)) throw refusal(name);
+  if (!allowPrivate && isIP(host) !== 0 && !isPublicAddress(host)) throw refusal(name);
 }
 
 /** A lookup that the socket itself uses, so that the address that was checked is the one that is connected to. */
-export function guardedLookup(name: string, lookup: typeof systemLookup = systemLookup): LookupFunction {
+export function guardedLookup({ name, allowPrivate, lookup = systemLookup }: Egress): LookupFunction {
   return (host, options, callback) => {
     const all: LookupOptions & { all: true } = { ...options, all: true };
     lookup(host, all, (error, addresses) => {
       if (error !== null) return callback(error, '', 0);
       const [first] = addresses;
-      if (first === undefined || addresses.some(({ address }: LookupAddress) => !isPublicAddress(address))) {
-        return callback(refusal(name), '', 0);
-      }
+      const isRefused = ({ address }: LookupAddress): boolean => !allowPrivate && !isPublicAddress(address);
+      if (first === undefined || addresses.some(isRefused)) return callback(refusal(name), '', 0);
       if (options.all === true) return callback(null, addresses);
       return callback(null, first.address, first.family);
     });
