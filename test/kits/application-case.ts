@@ -6,6 +6,7 @@ import type {
   Batch,
   Outcome,
   OutgoingRow,
+  Polled,
   StartedJob,
 } from '../../connectors/application.ts';
 import { MillraceError, type ErrorCode } from '../../schema/errors.ts';
@@ -98,13 +99,23 @@ export async function outcomesOf(application: Application, batch: Batch): Promis
 
 async function pollToEnd(application: Application, handle: string, batch: Batch): Promise<readonly Outcome[]> {
   for (let turn = 0; turn < 200; turn += 1) {
-    const [polled] = (await application.poll?.([{ handle, batch }], testAttempt())) ?? [];
-    assert.ok(polled, 'an application that starts jobs polls them');
+    const [polled] = await pollJobs(application, [{ handle, batch }]);
+    assert.ok(polled);
     if ('outcomes' in polled) return polled.outcomes;
     assert.ok('after' in polled, `the job was lost: ${JSON.stringify(polled)}`);
     await new Promise((resolve) => setTimeout(resolve, Math.min(polled.after, 20)));
   }
   throw new Error(`the job ${handle} doesn't end`);
+}
+
+/** One answer for each job. */
+export async function pollJobs(
+  application: Application,
+  jobs: readonly { readonly handle: string; readonly batch: Batch }[],
+): Promise<readonly Polled[]> {
+  const polled = await application.poll?.(jobs, testAttempt());
+  assert.equal(polled?.length, jobs.length, 'an application that starts jobs polls them');
+  return polled;
 }
 
 /** The failure of something, checked for secrets; fails when it succeeds or throws anything but a `MillraceError`. */
