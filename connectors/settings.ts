@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { filesReadOptions, filesSettings } from './files/settings.ts';
+import { filesReadOptions, filesSettings, filesWriteOptions } from './files/settings.ts';
 import { postgresReadOptions, postgresSettings } from './postgres/settings.ts';
 import { webhookSettings } from './webhook/settings.ts';
 
@@ -29,6 +29,13 @@ export const connectionKinds: Readonly<
   >
 > = {
   postgres: { source: true, warehouse: true, application: true, paths: [], readOptions: postgresReadOptions, writeOptions: none },
-  files: { source: true, warehouse: false, application: true, paths: ['path'], readOptions: filesReadOptions, writeOptions: none },
+  files: {
+    source: true,
+    warehouse: false,
+    application: true,
+    paths: ['path'],
+    readOptions: filesReadOptions,
+    writeOptions: filesWriteOptions,
+  },
   webhook: { source: false, warehouse: false, application: false, paths: [], readOptions: none, writeOptions: none },
 };

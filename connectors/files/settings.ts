@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 export const filesSettings = z
   .strictObject({
-    type: z.literal('files').describe('A folder of files, as source.'),
+    type: z.literal('files').describe('A folder of files, as source, and as destination of a sync.'),
     path: z.string().min(1).describe('The folder, relative to the project file or absolute. Each worker must see it under the same path.'),
   })
   .describe('A folder of CSV, NDJSON, JSON or Parquet files.');
@@ -39,3 +39,18 @@ export const filesReadOptions = z
   })
   .describe('How the files are to be read.');
 export type FilesReadOptions = z.infer<typeof filesReadOptions>;
+
+/** How a sync's files are written. */
+export const filesWriteOptions = z
+  .strictObject({
+    format: z.enum(['csv', 'ndjson']).meta({ description: 'What the files are.', default: 'csv' }).optional(),
+    formulas: z
+      .enum(['escape', 'keep'])
+      .meta({
+        description:
+          "CSV: what becomes of texts that a spreadsheet would run as a formula (they begin with `= + - @`, a tab or a line's end): `escape` puts an apostrophe before them.",
+        default: 'escape',
+      })
+      .optional(),
+  })
+  .describe("How a sync's files are to be written.");

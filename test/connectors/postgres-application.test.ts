@@ -225,11 +225,12 @@ describe('a PostgreSQL table as destination', function () {
     const role = `syncer_${Date.now()}`;
     await sql(
       url,
-      `CREATE ROLE ${role} LOGIN; CREATE SCHEMA IF NOT EXISTS narrow; CREATE TABLE narrow.t (id int PRIMARY KEY, a int, other int)`,
+      `CREATE ROLE ${role} LOGIN PASSWORD 'narrow'; CREATE SCHEMA IF NOT EXISTS narrow; CREATE TABLE narrow.t (id int PRIMARY KEY, a int, other int)`,
     );
     try {
       const own = new URL(url);
       own.username = role;
+      own.password = 'narrow';
       const request = { object: 'narrow.t', match: ['id'], fields: ['a'], operations: ['upsert', 'delete'] } as const;
       await using application = await open(request, own.href);
       const { problems } = await application.check(attempt);
