@@ -67,4 +67,77 @@ COMMENT ON TABLE _millrace.tables IS 'Tables that Millrace made or was told to a
 ALTER TABLE _millrace.state ADD COLUMN reconciled_at timestamptz;
 COMMENT ON COLUMN _millrace.state.reconciled_at IS 'The last commit that was made from a complete read of the stream or of its keys.';
 `,
+  `
+CREATE TABLE _millrace.syncs (
+  sync_no integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  project text NOT NULL, sync text NOT NULL,
+  epoch bigint NOT NULL, run_id uuid, released boolean NOT NULL,
+  address text, mapping text, at timestamptz NOT NULL DEFAULT now(),
+  UNIQUE (project, sync));
+COMMENT ON TABLE _millrace.syncs IS 'Every sync: the run that may write its books (a later one raises the epoch), and what its ledger was sent to.';
+COMMENT ON COLUMN _millrace.syncs.address IS 'The application''s object, the fields that find one there, and the model''s key: the ledger holds for these alone.';
+COMMENT ON COLUMN _millrace.syncs.mapping IS 'Fields that were sent, in order.';
+
+CREATE TABLE _millrace.ledger_rows (
+  at timestamptz NOT NULL, sync_no integer NOT NULL, hash uuid NOT NULL, key text COLLATE "C" NOT NULL,
+  remote_id text, match text, fields bigint[],
+  PRIMARY KEY (sync_no, key)) WITH (fillfactor = 90);
+COMMENT ON TABLE _millrace.ledger_rows IS 'What the application of each sync has acknowledged, row by row; to be read as _millrace.ledger.';
+
+CREATE TABLE _millrace.sync_open_rows (
+  sync_no integer NOT NULL, key text COLLATE "C" NOT NULL,
+  outcome text NOT NULL CHECK (outcome IN ('sent', 'rejected', 'unknown', 'invalid')),
+  change text, operation text, hash uuid, match text, fields bigint[], idempotency uuid,
+  reason text, code text, request_id text, attempts integer NOT NULL, run_id uuid,
+  first_at timestamptz NOT NULL, at timestamptz NOT NULL, next_at timestamptz,
+  PRIMARY KEY (sync_no, key));
+COMMENT ON TABLE _millrace.sync_open_rows IS 'Keys whose last outcome is no acknowledgement; to be read as _millrace.sync_open.';
+
+CREATE TABLE _millrace.sync_runs (
+  run_no integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, run_id uuid NOT NULL UNIQUE, sync_no integer NOT NULL,
+  project text NOT NULL, sync text NOT NULL,
+  status text NOT NULL CHECK (status IN ('running', 'succeeded', 'failed')), failure text,
+  planned bigint NOT NULL DEFAULT 0, sent bigint NOT NULL DEFAULT 0, acknowledged bigint NOT NULL DEFAULT 0,
+  rejected bigint NOT NULL DEFAULT 0, unknown bigint NOT NULL DEFAULT 0, invalid bigint NOT NULL DEFAULT 0,
+  plan jsonb, done int8multirange NOT NULL DEFAULT '{}',
+  workflow_id text NOT NULL, workflow_run_id text NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT now(), ended_at timestamptz,
+  CONSTRAINT books_balance CHECK (sent = acknowledged + rejected + unknown AND sent <= planned));
+CREATE INDEX sync_runs_by_sync ON _millrace.sync_runs (project, sync, started_at);
+COMMENT ON TABLE _millrace.sync_runs IS 'Runs of syncs with their rows: sent = acknowledged + rejected + unknown, which is planned once a run has succeeded.';
+
+CREATE TABLE _millrace.sync_log_rows (
+  at timestamptz NOT NULL, run_no integer NOT NULL, sync_no integer NOT NULL,
+  key text COLLATE "C" NOT NULL, operation text, outcome text NOT NULL, reason text, request_id text);
+CREATE INDEX sync_log_rows_at ON _millrace.sync_log_rows USING brin (at) WITH (pages_per_range = 32);
+COMMENT ON TABLE _millrace.sync_log_rows IS 'Every outcome of every row; to be read as _millrace.sync_log.';
+
+CREATE TABLE _millrace.sync_removed (
+  sync_no integer NOT NULL, key text COLLATE "C" NOT NULL, at timestamptz NOT NULL,
+  PRIMARY KEY (sync_no, key));
+COMMENT ON TABLE _millrace.sync_removed IS 'Keys that the ledger lost lately: what is created again under one is another request than before.';
+
+CREATE VIEW _millrace.ledger AS
+  SELECT s.project, s.sync, l.key, l.remote_id, l.at FROM _millrace.ledger_rows l JOIN _millrace.syncs s USING (sync_no);
+COMMENT ON VIEW _millrace.ledger IS 'What the application of each sync has acknowledged, row by row.';
+CREATE VIEW _millrace.sync_open AS
+  SELECT s.project, s.sync, o.key, o.outcome, o.operation, o.reason, o.code, o.request_id, o.attempts, o.first_at, o.at, o.next_at
+  FROM _millrace.sync_open_rows o JOIN _millrace.syncs s USING (sync_no);
+COMMENT ON VIEW _millrace.sync_open IS 'Rows of syncs that were sent without an answer, rejected, unknown or invalid.';
+CREATE VIEW _millrace.sync_log AS
+  SELECT s.project, s.sync, r.run_id, l.key, l.operation, l.outcome, l.reason, l.request_id, l.at
+  FROM _millrace.sync_log_rows l JOIN _millrace.syncs s USING (sync_no) LEFT JOIN _millrace.sync_runs r USING (run_no);
+COMMENT ON VIEW _millrace.sync_log IS 'Every outcome of every row of syncs.';
+
+CREATE FUNCTION _millrace.read_only(query text) RETURNS SETOF record LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('transaction_read_only', 'on', true);
+  RETURN QUERY EXECUTE query;
+EXCEPTION WHEN SQLSTATE 'ML000' THEN
+  -- The handler makes a subtransaction of the block: where that ends, the transaction may write again.
+  RAISE;
+END $$;
+REVOKE ALL ON FUNCTION _millrace.read_only(text) FROM PUBLIC;
+COMMENT ON FUNCTION _millrace.read_only(text) IS 'The rows of a query that may not write.';
+`,
 ];
