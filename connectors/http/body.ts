@@ -41,7 +41,7 @@ export async function readBody(response: IncomingMessage, maxBytes: number): Pro
   const encoding = (response.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (encoding === 'identity' || encoding === '') return await collect(response, () => maxBytes);
   const inflate = inflater(encoding);
-  if (inflate === undefined) throw new MillraceError('unknown', 'its encoding is not one that was asked for');
+  if (inflate === undefined) throw new MillraceError('unknown', 'the encoding of the answer is not one that was asked for');
   let received = 0;
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {

@@ -96,17 +96,29 @@ function failure(error: unknown, { what, signal, timeout }: ExchangeAttempt, sen
       `${what}: the answer is larger than is allowed, or inflates to far more than was sent; ask for less`,
     );
   }
-  const found = error instanceof Error && 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
-  if (!sent) {
-    const why = late ? `no connection within ${timeout / 1000} s` : `the server can't be reached${found}`;
-    return new MillraceError('unavailable', `${what}: ${why}; nothing was sent. Check the url and the network`);
+  if (unsendable.has(codeOf(error))) {
+    return new MillraceError(
+      'config',
+      `${what}: a header or the path holds characters that can't be sent; check the connection's settings`,
+    );
   }
-  const why = late
-    ? `no answer within ${timeout / 1000} s (request_timeout)`
-    : error instanceof MillraceError
-      ? `the answer can't be read: ${error.message}`
-      : `the connection ended before the answer was whole${found}`;
-  return new MillraceError('unknown', `${what}: ${why}`);
+  return sent ? halfDone(error, what, late ? timeout : undefined) : notSent(error, what, late ? timeout : undefined);
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
+
+const unsendable: ReadonlySet<string> = new Set([' (ERR_INVALID_CHAR)', ' (ERR_UNESCAPED_CHARACTERS)', ' (ERR_INVALID_HTTP_TOKEN)']);
+
+function notSent(error: unknown, what: string, timeout: number | undefined): MillraceError {
+  const why = timeout === undefined ? `the server can't be reached${codeOf(error)}` : `no connection within ${timeout / 1000} s`;
+  return new MillraceError('unavailable', `${what}: ${why}; nothing was sent. Check the url and the network`);
+}
+
+function halfDone(error: unknown, what: string, timeout: number | undefined): MillraceError {
+  if (timeout !== undefined) return new MillraceError('unknown', `${what}: no answer within ${timeout / 1000} s (request_timeout)`);
+  if (error instanceof MillraceError) return new MillraceError('unknown', `${what}: ${error.message}`);
+  return new MillraceError('unknown', `${what}: the connection ended before the answer was whole${codeOf(error)}`);
 }
 
 function headersOf(response: IncomingMessage): Readonly<Record<string, string>> {

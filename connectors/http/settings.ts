@@ -85,8 +85,8 @@ const httpSettings = z.strictObject({ auth: authSettings.optional(), ...httpPart
 /** What the HTTP client reads of a connection's settings. */
 export type HttpSettings = z.infer<typeof httpSettings>;
 
-/** Default of `request_timeout`, in milliseconds. */
-export const defaultRequestTimeout = 30_000;
+/** Default of `request_timeout`. */
+export const defaultRequestTimeout = '30s';
 
 /** Limits of a connection: what its settings say, else what the vendor is known to allow. */
 export function limitsOf(settings: HttpSettings, vendor: Limits = {}): Limits {

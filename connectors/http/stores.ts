@@ -67,5 +67,5 @@ export interface IncomingAnswer {
   readonly body: string;
 }
 
-/** Sends a request and gives its answer. */
+/** Sends a request and gives its answer. In place of the network it gets requests as they may be shown, `[secret]` in place of secrets. */
 export type Transport = (request: OutgoingRequest) => Promise<IncomingAnswer>;
