@@ -21,7 +21,7 @@ export class ZendeskJobs {
   /** Jobs wait for `runAll`. */
   held = false;
   /** Polls after which a job is seen as completed. */
-  polls = 1;
+  polls = 2;
   /** Milliseconds after which it is, though nobody asked. */
   time = 1000;
   /** Queued and running at most. */
@@ -57,9 +57,9 @@ export class ZendeskJobs {
     for (const job of this.jobs.values()) if (job.results === undefined) this.work(job);
   }
 
-  /** Forgets all jobs, as Zendesk does after an hour. */
-  expire(): void {
-    this.jobs.clear();
+  /** Forgets jobs, as Zendesk does after an hour: those of the ids, or all. */
+  expire(ids: readonly string[] = [...this.jobs.keys()]): void {
+    for (const id of ids) this.jobs.delete(id);
   }
 
   private work(job: Job): void {

@@ -106,7 +106,7 @@ export class Zendesk implements Vendor {
 
   private route(kind: Kind, route: string, request: FakeRequest, record: RecordEffect): FakeAnswer {
     if (route === 'GET show_many') return this.show(kind, request);
-    if (route === 'GET search' && kind === 'users') return this.search(request);
+    if (route === 'GET search') return this.search(kind, request);
     if (route === 'DELETE destroy_many') {
       const ids = list(request.query.get('ids'));
       return this.start('destroy', kind, ids, (id) => this.destroy(kind, Number(id), record));
@@ -215,10 +215,11 @@ export class Zendesk implements Vendor {
     return { status: 200, body: { [kind]: objects, count: objects.length, next_page: null } };
   }
 
-  private search({ query }: FakeRequest): FakeAnswer {
-    const emails = [...(query.get('query') ?? '').matchAll(/email:"?([^\s"]+)"?/g)].map((match) => match[1]);
-    const users = emails.flatMap((email) => this.objects.users.get(this.find('users', 'email', email) ?? 0) ?? []);
-    return { status: 200, body: { users: users.slice(0, 100), count: users.length, next_page: null } };
+  private search(kind: Kind, { query }: FakeRequest): FakeAnswer {
+    const emails = [...(query.get('query') ?? '').matchAll(/email:"?([^\s"]+)"?/g)].map((match) => this.find(kind, 'email', match[1]));
+    const ids = [...emails, this.find(kind, 'external_id', query.get('external_id'))];
+    const objects = ids.flatMap((id) => (id === undefined ? [] : (this.objects[kind].get(id) ?? [])));
+    return { status: 200, body: { [kind]: objects.slice(0, 100), count: objects.length, next_page: null } };
   }
 }
 
