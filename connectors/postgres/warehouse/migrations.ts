@@ -140,4 +140,13 @@ END $$;
 REVOKE ALL ON FUNCTION _millrace.read_only(text) FROM PUBLIC;
 COMMENT ON FUNCTION _millrace.read_only(text) IS 'The rows of a query that may not write.';
 `,
+  `
+CREATE TABLE _millrace.limits (
+  credential text PRIMARY KEY, version bigint NOT NULL, state jsonb NOT NULL, at timestamptz NOT NULL DEFAULT now()) WITH (fillfactor = 50);
+COMMENT ON TABLE _millrace.limits IS 'What requests of each credential (its digest) have used of their limits; all workers keep to it.';
+
+CREATE TABLE _millrace.tokens (
+  credential text PRIMARY KEY, sealed bytea, at timestamptz NOT NULL DEFAULT now());
+COMMENT ON TABLE _millrace.tokens IS 'Tokens of each credential (its digest), encrypted under a key that is made of its configured secret.';
+`,
 ];
