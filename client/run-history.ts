@@ -1,8 +1,9 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { ModelReport, RunReport } from '../schema/run.ts';
+import type { SyncReport } from '../schema/sync.ts';
 import { runIdOf } from './names.ts';
 import type { PipelineDefinition } from '../schema/definition.ts';
-import { runOutcome, runProgress, type Runnable } from './runs.ts';
+import { runOutcome, runProgress, syncProgress, type Runnable } from './runs.ts';
 
 /** A run as the server lists it. */
 export interface PastRun {
@@ -28,7 +29,7 @@ const pastRun = (info: WorkflowExecutionInfo): PastRun => ({
   endedAt: info.closeTime,
 });
 
-/** The newest runs of a pipeline or model, started by hand and by its schedule, newest first. */
+/** The newest runs of a pipeline, model or sync, started by hand and by its schedule, newest first. */
 export async function latestRuns(
   client: Client,
   { kind, definition }: { readonly kind: Runnable['kind']; readonly definition: Pick<PipelineDefinition, 'project' | 'name'> },
@@ -50,18 +51,24 @@ export async function latestRuns(
 export interface PastOutcome {
   readonly report?: RunReport | undefined;
   readonly model?: ModelReport | undefined;
+  readonly sync?: SyncReport | undefined;
   readonly failure?: { readonly code: string; readonly message: string } | undefined;
 }
 
 /** What a run did: so far, or in the end. */
 export async function reportOf(client: Client, runnable: Runnable, run: PastRun): Promise<PastOutcome> {
-  if (run.state === 'running') return { report: runnable.kind === 'pipeline' ? await runProgress(client, run) : undefined };
+  if (run.state === 'running') return await progressOf(client, runnable, run);
   const outcome = await runOutcome(client, runnable, run);
-  if (outcome.ok) return { report: outcome.report, model: outcome.model };
-  return { report: outcome.report, failure: { code: outcome.code, message: outcome.message } };
+  if (outcome.ok) return { report: outcome.report, model: outcome.model, sync: outcome.sync };
+  return { report: outcome.report, sync: outcome.sync, failure: { code: outcome.code, message: outcome.message } };
 }
 
-/** Asks the runs under way of a pipeline or model to stop, and gives them; their steps stop their work, and their loads are given up. */
+async function progressOf(client: Client, { kind }: Runnable, run: PastRun): Promise<PastOutcome> {
+  if (kind === 'pipeline') return { report: await runProgress(client, run) };
+  return kind === 'sync' ? { sync: await syncProgress(client, run) } : {};
+}
+
+/** Asks the runs under way of a pipeline, model or sync to stop, and gives them; their steps stop their work, and their loads are given up. */
 export async function cancelRuns(client: Client, runnable: Runnable): Promise<readonly PastRun[]> {
   const runs = (await latestRuns(client, runnable, 20)).filter(({ state }) => state === 'running');
   await Promise.all(runs.map(({ workflowId, runId }) => client.workflow.getHandle(workflowId, runId).cancel()));

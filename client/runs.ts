@@ -40,7 +40,7 @@ export interface StartedRun {
 }
 
 /** A manual run's options without any of them set joins a run that is under way; others are refused. */
-function isPlain(options: StartOptions): boolean {
+export function isPlain(options: StartOptions): boolean {
   if ('full' in options) return !options.full && !options.retry && !options.resend && options.unknown === undefined;
   return !options.fullRefresh && options.window === undefined && options.retry === undefined;
 }

@@ -9,14 +9,16 @@ import {
 } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import { MillraceError } from '../schema/errors.ts';
+import type { RunOptions } from '../schema/run.ts';
 import type { Schedule } from '../schema/schedule.ts';
+import type { SyncOptions } from '../schema/sync.ts';
 import { runIdOf, taskQueueOf } from './names.ts';
 import { keyIdOf } from './payload-codec.ts';
-import { type Runnable, summaryOf, workflowOf } from './runs.ts';
+import { plainSync, type Runnable, summaryOf, workflowOf } from './runs.ts';
 import { searchAttributesOf } from './search-attributes.ts';
 import { type Watched, watchSchedule } from './watch-schedules.ts';
 
-/** A pipeline or model that runs by itself. `hash` covers the definition and its schedule. */
+/** A pipeline, model or sync that runs by itself. `hash` covers the definition and its schedule. */
 export interface Scheduled {
   readonly runnable: Runnable;
   readonly schedule: Schedule;
@@ -63,7 +65,7 @@ async function wantedOf(client: Client, scheduled: Scheduled | Watched): Promise
 async function optionsOf(client: Client, scheduled: Scheduled): Promise<ScheduleOptions> {
   const { runnable, schedule, hash } = scheduled;
   const { project, name } = runnable.definition;
-  const options = { trigger: 'schedule', fullRefresh: false } as const;
+  const options = startOptions(runnable, schedule);
   const { type, args } = workflowOf(runnable, options);
   const attributes = await searchAttributesOf(client, project, name, runnable.kind);
   const spec = 'cron' in schedule.when ? { cronExpressions: [schedule.when.cron] } : { intervals: [{ every: schedule.when.every }] };
@@ -83,6 +85,11 @@ async function optionsOf(client: Client, scheduled: Scheduled): Promise<Schedule
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: schedule.catchUp, pauseOnFailure: false },
   };
+}
+
+function startOptions({ kind }: Runnable, { continuous }: Schedule): RunOptions | SyncOptions {
+  if (kind !== 'sync') return { trigger: 'schedule', fullRefresh: false };
+  return { ...plainSync, trigger: continuous === true ? 'continuous' : 'schedule' };
 }
 
 async function applyOne(client: Client, { name, hash, options }: Wanted, dryRun: boolean): Promise<Applied> {
@@ -174,7 +181,7 @@ export async function applySchedules(
   return applied;
 }
 
-/** The schedule of a pipeline or model; throws `not-found` with the remedy. */
+/** The schedule of a pipeline, model or sync; throws `not-found` with the remedy. */
 export async function scheduleOf(client: Client, project: string, name: string): Promise<ScheduleHandle> {
   const handle = client.schedule.getHandle(runIdOf(project, name));
   if ((await describe(handle)) === undefined) {

@@ -1,10 +1,11 @@
 import type { Client } from '@temporalio/client';
 import type { RunReport } from '../schema/run.ts';
+import type { SyncReport } from '../schema/sync.ts';
 import { latestRuns, reportOf, type PastOutcome, type PastRun } from './run-history.ts';
 import type { Runnable } from './runs.ts';
 import { scheduleStatus, type ScheduleStatus } from './schedules.ts';
 
-/** How a pipeline or model stands. */
+/** How a pipeline, model or sync stands. */
 export interface Standing {
   readonly name: string;
   readonly kind: Runnable['kind'];
@@ -12,6 +13,8 @@ export interface Standing {
   readonly runs: readonly PastRun[];
   /** What the newest run did, or does. */
   readonly report: RunReport | undefined;
+  /** The same of a sync. */
+  readonly sync: SyncReport | undefined;
   /** Why the newest run failed. */
   readonly failure: { readonly code: string; readonly message: string } | undefined;
   readonly lastSuccess: Date | undefined;
@@ -26,7 +29,7 @@ export interface Standing {
 const lookedAt = 20;
 
 function isLate(runnable: Runnable, lastSuccess: Date | undefined): boolean {
-  const every = runnable.kind === 'pipeline' ? runnable.definition.expectEvery : undefined;
+  const every = runnable.kind === 'model' ? undefined : runnable.definition.expectEvery;
   return every !== undefined && (lastSuccess === undefined || Date.now() - lastSuccess.getTime() > every);
 }
 
@@ -37,7 +40,7 @@ function appliedOf(schedule: ScheduleStatus | undefined, wanted: string | undefi
 }
 
 /**
- * How a pipeline or model stands: its runs, what the newest did, and its schedule.
+ * How a pipeline, model or sync stands: its runs, what the newest did, and its schedule.
  * @param scheduleHash the hash of the definition, where the project file gives it a schedule
  */
 export async function standingOf(client: Client, runnable: Runnable, scheduleHash: string | undefined): Promise<Standing> {
@@ -51,6 +54,7 @@ export async function standingOf(client: Client, runnable: Runnable, scheduleHas
     kind: runnable.kind,
     runs,
     report: outcome.report,
+    sync: outcome.sync,
     failure: outcome.failure,
     lastSuccess,
     late: isLate(runnable, lastSuccess),

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { type ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client';
 import type { PipelineDefinition } from '../schema/definition.ts';
+import type { SyncDefinition } from '../schema/sync-definition.ts';
 import type { WatchRun } from '../schema/watch.ts';
 import { runIdOf, taskQueueOf } from './names.ts';
 
-/** A pipeline that is to be told of when it is late. */
+/** A pipeline or sync that is to be told of when it is late. */
 export interface Watched {
   readonly watch: WatchRun;
 }
@@ -12,9 +13,11 @@ export interface Watched {
 const shortestLook = 5_000;
 const longestLook = 3_600_000;
 
-/** The pipelines whose alerts ask for `late` and that say how often a success is expected. */
-export function watchesOf(pipelines: Iterable<PipelineDefinition>): readonly Watched[] {
-  return [...pipelines].flatMap(({ project, name, expectEvery, alerts }): Watched[] =>
+/** The pipelines and syncs whose alerts ask for `late` and that say how often a success is expected. */
+export function watchesOf(
+  definitions: Iterable<Pick<PipelineDefinition | SyncDefinition, 'project' | 'name' | 'expectEvery' | 'alerts'>>,
+): readonly Watched[] {
+  return [...definitions].flatMap(({ project, name, expectEvery, alerts }): Watched[] =>
     expectEvery === undefined || !alerts.some(({ on }) => on.includes('late')) ? [] : [{ watch: { project, name, expectEvery, alerts } }],
   );
 }

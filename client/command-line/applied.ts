@@ -18,7 +18,8 @@ const intentions: Readonly<Record<Applied['change'], string>> = {
   pruned: 'schedule would be removed',
 };
 
-const pipelinesOf = ({ definitions }: OpenProject) => [...definitions.pipelines.values()].map(({ definition }) => definition);
+const expectedOf = ({ definitions: { pipelines, syncs } }: OpenProject) =>
+  [...pipelines.values(), ...syncs.values()].map(({ definition }) => definition);
 
 /** Makes the server's schedules equal to the project file's, and gives what was done and a line for each. */
 export async function applyProject(
@@ -26,7 +27,7 @@ export async function applyProject(
   project: OpenProject,
   options: ApplyOptions,
 ): Promise<{ readonly applied: readonly Applied[]; readonly lines: readonly string[] }> {
-  const applied = await applySchedules(client, project.name, [...schedulesOf(project), ...watchesOf(pipelinesOf(project))], options);
+  const applied = await applySchedules(client, project.name, [...schedulesOf(project), ...watchesOf(expectedOf(project))], options);
   const words = options.dryRun === true ? intentions : sentences;
   return { applied, lines: applied.map(({ name, change }) => `${name}: ${words[change]}`) };
 }

@@ -5,13 +5,14 @@ import { openInProcess, type InProcess } from './in-process.ts';
 import { named, type OpenProject } from './project.ts';
 import { findServers } from './servers.ts';
 
-/** The pipeline of a name; throws `config` for a model, which has no streams. */
+/** The pipeline of a name; throws `config` for a model or sync, which have no streams. */
 export function pipelineOf(project: OpenProject, name: string): PipelineDefinition {
   const { runnable } = named(project, name);
   if (runnable.kind === 'pipeline') return runnable.definition;
+  const models = runnable.kind === 'sync' ? runnable.definition.model : runnable.definition;
   throw new MillraceError(
     'config',
-    `${name} is a model: it has no streams of its own. Its pipelines: ${runnable.definition.after.join(', ')}.`,
+    `${name} is a ${runnable.kind}: it has no streams of its own. Its pipelines: ${models.after.join(', ')}.`,
   );
 }
 

@@ -17,7 +17,7 @@ export interface OpenProject {
   readonly definitions: Definitions;
 }
 
-/** A pipeline or model of the project file, with the hash of its definition. */
+/** A pipeline, model or sync of the project file, with the hash of its definition. */
 export interface Named {
   readonly runnable: Runnable;
   readonly hash: string;
@@ -41,17 +41,18 @@ export function allNamed({ definitions }: OpenProject): readonly Named[] {
   return [
     ...[...definitions.pipelines.values()].map(({ definition, hash }): Named => ({ runnable: { kind: 'pipeline', definition }, hash })),
     ...[...definitions.models.values()].map(({ definition, hash }): Named => ({ runnable: { kind: 'model', definition }, hash })),
+    ...[...definitions.syncs.values()].map(({ definition, hash }): Named => ({ runnable: { kind: 'sync', definition }, hash })),
   ];
 }
 
-/** The pipeline or model of a name; throws `config` with the nearest name. */
+/** The pipeline, model or sync of a name; throws `config` with the nearest name. */
 export function named(project: OpenProject, name: string): Named {
   const all = allNamed(project);
   const found = all.find(({ runnable }) => runnable.definition.name === name);
   if (found !== undefined) return found;
   const names = all.map(({ runnable }) => runnable.definition.name);
   const known = names.length === 0 ? ' It has none yet.' : suggestion(name, names);
-  throw new MillraceError('config', `The project ${project.name} has no pipeline or model "${name}".${known}`);
+  throw new MillraceError('config', `The project ${project.name} has no pipeline, model or sync "${name}".${known}`);
 }
 
 /** What the project file wants to run by itself. */
@@ -62,5 +63,8 @@ export function schedulesOf({ definitions }: OpenProject): readonly Scheduled[] 
   const models = [...definitions.models.values()].flatMap(({ definition, hash, schedule }): Scheduled[] =>
     schedule === undefined ? [] : [{ runnable: { kind: 'model', definition }, schedule, hash }],
   );
-  return [...of, ...models];
+  const syncs = [...definitions.syncs.values()].flatMap(({ definition, hash, schedule }): Scheduled[] =>
+    schedule === undefined ? [] : [{ runnable: { kind: 'sync', definition }, schedule, hash }],
+  );
+  return [...of, ...models, ...syncs];
 }

@@ -1,33 +1,49 @@
 import { modelTable, remarks, runSentence, runTable } from '../display/run-report.ts';
+import { syncRemarks, syncSentence, syncTable } from '../display/sync-report.ts';
 import { duration } from '../display/text.ts';
+import type { ModelReport, RunReport } from '../../schema/run.ts';
+import type { SyncReport } from '../../schema/sync.ts';
 import type { RunOutcome, StartedRun } from '../runs.ts';
 import { Unsuccessful } from './failure.ts';
 import type { Output } from './output.ts';
 import type { Connected } from './servers.ts';
 
-function showOutcome(outcome: RunOutcome, page: string, output: Output): void {
-  const model = outcome.ok ? outcome.model : undefined;
-  if (outcome.report !== undefined) {
-    for (const line of ['', ...runTable(outcome.report), '']) output.line(line);
-    for (const line of remarks(outcome.report)) output.line(line);
-    output.line(runSentence(outcome.report));
-    const { pipeline, streams } = outcome.report;
-    if (streams.some(({ rejected }) => rejected > 0)) output.line(`Rejected rows and reasons: millrace rejections ${pipeline}`);
-  }
-  if (model !== undefined) {
-    for (const line of ['', ...modelTable([model]), '', ...remarks({ streams: [], models: [model] })]) output.line(line);
-    output.line(`model ${model.model} ${model.status} in ${duration(model.seconds)}`);
-  }
-  if (!outcome.ok && outcome.report === undefined) output.line(`failed: ${outcome.code}: ${outcome.message}`);
-  output.line(page);
+function pipelineLines(report: RunReport): readonly string[] {
+  const { pipeline, streams } = report;
+  const hint = streams.some(({ rejected }) => rejected > 0) ? [`Rejected rows and reasons: millrace rejections ${pipeline}`] : [];
+  return ['', ...runTable(report), '', ...remarks(report), runSentence(report), ...hint];
 }
 
-/** Tells how a run ended; throws `Unsuccessful` when it was no success. */
-export function conclude(outcome: RunOutcome, run: StartedRun, connected: Connected, output: Output): void {
+function modelLines(model: ModelReport): readonly string[] {
+  const sentence = `model ${model.model} ${model.status} in ${duration(model.seconds)}`;
+  return ['', ...modelTable([model]), '', ...remarks({ streams: [], models: [model] }), sentence];
+}
+
+function syncLines(report: SyncReport, reasons: readonly string[]): readonly string[] {
+  return ['', ...syncTable(report), '', ...syncRemarks(report), ...reasons, syncSentence(report)];
+}
+
+function outcomeLines(outcome: RunOutcome, reasons: readonly string[]): readonly string[] {
+  const model = outcome.ok ? outcome.model : undefined;
+  if (outcome.report !== undefined) return pipelineLines(outcome.report);
+  if (outcome.sync !== undefined) return syncLines(outcome.sync, reasons);
+  if (model !== undefined) return modelLines(model);
+  return outcome.ok ? [] : [`failed: ${outcome.code}: ${outcome.message}`];
+}
+
+const isSuccess = (outcome: RunOutcome): boolean => {
+  const statuses = [outcome.report?.status, outcome.ok ? outcome.model?.status : undefined, outcome.sync?.status];
+  return outcome.ok && !statuses.includes('failed') && outcome.report?.status !== 'skipped' && outcome.sync?.status !== 'skipped';
+};
+
+/** Tells how a run ended, and of rows that it left open the first reasons; throws `Unsuccessful` when it was no success. */
+export function conclude(
+  outcome: RunOutcome,
+  run: StartedRun,
+  { connected, output, reasons = [] }: { readonly connected: Connected; readonly output: Output; readonly reasons?: readonly string[] },
+): void {
   const page = connected.page(run);
   output.data({ ...outcome, workflowId: run.workflowId, runId: run.runId, page });
-  showOutcome(outcome, page, output);
-  const ended =
-    outcome.ok && outcome.report?.status !== 'failed' && outcome.report?.status !== 'skipped' && outcome.model?.status !== 'failed';
-  if (!ended) throw new Unsuccessful();
+  for (const line of [...outcomeLines(outcome, reasons), page]) output.line(line);
+  if (!isSuccess(outcome)) throw new Unsuccessful();
 }

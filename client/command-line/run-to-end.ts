@@ -23,12 +23,14 @@ async function followShown(run: Pick<StartedRun, 'workflowId' | 'runId'>, toEnd:
   try {
     const outcome = await followRun(connected.client, runnable, run, {
       onProgress: (report) => display.show(report),
+      onSync: (report) => display.showSync(report),
       onSilence: () => display.say('No worker has answered for 10 seconds: the run waits for one (millrace up or millrace worker).'),
       onTrouble: ({ workflowId, step, attempt, message }) =>
         display.say(`${step} of ${workflowId} is tried again (attempt ${attempt}): ${oneLine(message)}`),
       signal,
     });
     if (outcome?.report !== undefined) display.show(outcome.report);
+    if (outcome?.sync !== undefined) display.showSync(outcome.sync);
     return outcome;
   } finally {
     display.end();

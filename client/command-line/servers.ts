@@ -26,11 +26,13 @@ const isLocalWarehouse = ({ type, settings }: ConnectionDefinition): boolean =>
 /** Whether the local PostgreSQL stands in for a warehouse that nobody gave an address. */
 function needsLocalPostgres({ definitions }: OpenProject): boolean {
   if ((process.env[warehouseVariable] ?? '') !== '') return false;
-  const { pipelines, models } = definitions;
-  return (
-    [...pipelines.values()].some(({ definition }) => isLocalWarehouse(definition.to)) ||
-    [...models.values()].some(({ definition }) => isLocalWarehouse(definition.warehouse))
-  );
+  const { pipelines, models, syncs } = definitions;
+  const databases = [
+    ...[...pipelines.values()].map(({ definition }) => definition.to),
+    ...[...models.values()].map(({ definition }) => definition.warehouse),
+    ...[...syncs.values()].map(({ definition }) => definition.state),
+  ];
+  return databases.some(isLocalWarehouse);
 }
 
 /** What the project needs on this machine. */

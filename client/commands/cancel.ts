@@ -38,7 +38,8 @@ async function cancel(name: string, options: Options): Promise<void> {
   }
   const ended = await Promise.all(runs.map((run) => hasEnded(connected.client, run, options.wait)));
   runs.forEach((run, index) => {
-    const what = ended[index] === true ? 'cancelled; rows, cursor and books are as they were' : 'asked to stop; its steps are still ending';
+    const kept = runnable.kind === 'sync' ? 'the books have what was acknowledged' : 'rows, cursor and books are as they were';
+    const what = ended[index] === true ? `cancelled; ${kept}` : 'asked to stop; its steps are still ending';
     output.line(`${name}: ${what}: ${connected.page(run)}`);
   });
   if (ended.includes(false)) throw new Unsuccessful();
@@ -46,9 +47,11 @@ async function cancel(name: string, options: Options): Promise<void> {
 
 /** `millrace cancel` */
 export const command = (): Command =>
-  projectCommand('cancel', 'Stops the runs of a pipeline or model that are under way: their work stops, and their loads are given up.', [
-    'millrace cancel shop',
-  ])
-    .argument('<name>', 'a pipeline or model')
+  projectCommand(
+    'cancel',
+    'Stops the runs of a pipeline, model or sync that are under way: their work stops, and their loads are given up; a sync lets requests under way end first.',
+    ['millrace cancel shop'],
+  )
+    .argument('<name>', 'a pipeline, model or sync')
     .option('--wait <seconds>', 'how long to wait for the end', positive, 60)
     .action(cancel);

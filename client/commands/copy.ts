@@ -36,7 +36,7 @@ async function copyWith(project: OpenProject, connected: Connected, signal: Abor
       output.note('Interrupted. The same command goes on where this one stopped.');
       throw new Unsuccessful(exitCodes.interrupted);
     }
-    conclude(outcome, started, connected, output);
+    conclude(outcome, started, { connected, output });
   } finally {
     await worker.stop();
   }

@@ -23,6 +23,6 @@ export const command = (): Command =>
   projectCommand('pause', 'Pauses a schedule: no new runs start. millrace apply leaves it paused.', [
     'millrace pause shop --note "the shop moves"',
   ])
-    .argument('<name>', 'a pipeline or model with a schedule')
+    .argument('<name>', 'a pipeline, model or sync with a schedule')
     .option('--note <text>', 'why; status shows it')
     .action(pause);

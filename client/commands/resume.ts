@@ -19,5 +19,5 @@ async function resume(name: string, options: ProjectOptions): Promise<void> {
 /** `millrace resume` */
 export const command = (): Command =>
   projectCommand('resume', 'Lets a paused schedule start runs again.', ['millrace resume shop'])
-    .argument('<name>', 'a pipeline or model with a schedule')
+    .argument('<name>', 'a pipeline, model or sync with a schedule')
     .action(resume);

@@ -27,7 +27,7 @@ async function standingsOf(project: OpenProject, connected: Connected, name: str
 /** Where the streams of a pipeline stand, by its warehouse; a sentence where it can't be asked from here. */
 async function streamsOf(project: OpenProject, name: string): Promise<readonly BookedStream[] | string> {
   const { runnable } = named(project, name);
-  if (runnable.kind === 'model') return [];
+  if (runnable.kind !== 'pipeline') return [];
   using stopping = interrupt();
   try {
     return await withBooks(project, runnable.definition, stopping.signal, (books, attempt) =>
@@ -76,9 +76,9 @@ export const command = (): Command =>
     'millrace status',
     'millrace status shop',
     'millrace status --json',
-    'millrace status --fail-if-late    # exit code 1 when a pipeline is older than its expect_every',
+    'millrace status --fail-if-late    # exit code 1 when a pipeline or sync is older than its expect_every',
   ])
-    .argument('[name]', 'a pipeline or model; without it, all')
+    .argument('[name]', 'a pipeline, model or sync; without it, all')
     .option('--json', 'the result as JSON')
-    .option('--fail-if-late', 'exit code 1 when a pipeline has had no success for longer than its expect_every')
+    .option('--fail-if-late', 'exit code 1 when a pipeline or sync has had no success for longer than its expect_every')
     .action(status);

@@ -47,7 +47,7 @@ export const command = (): Command =>
     'millrace trigger shop',
     'millrace trigger shop --from 2026-01-01 --to 2026-01-08',
   ])
-    .argument('<name>', 'a pipeline or model with a schedule')
+    .argument('<name>', 'a pipeline, model or sync with a schedule')
     .option('--from <moment>', 'make up for the starts that the schedule has from this moment on', moment)
     .option('--to <moment>', 'and up to this one; now when left out', moment)
     .action(trigger);

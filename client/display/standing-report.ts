@@ -1,6 +1,7 @@
 import type { PastRun } from '../run-history.ts';
 import type { Standing } from '../standing.ts';
 import { remarks, runTable } from './run-report.ts';
+import { syncRemarks, syncTable } from './sync-report.ts';
 import { table, type TableColumn } from './table.ts';
 import { count, duration, fromNow, moment } from './text.ts';
 
@@ -18,6 +19,12 @@ const overview: readonly TableColumn[] = [
 const total = ({ report }: Standing, of: 'loaded' | 'rejected'): number =>
   (report?.streams ?? []).reduce((sum, stream) => sum + stream[of], 0);
 
+/** Rows that the newest run loaded, or that an application acknowledged. */
+function delivered(standing: Standing): string {
+  if (standing.sync !== undefined) return count(standing.sync.acknowledged);
+  return standing.report === undefined ? '' : count(total(standing, 'loaded'));
+}
+
 function nextStart({ schedule }: Standing): string {
   if (schedule === undefined) return '';
   if (schedule.paused) return 'paused';
@@ -26,13 +33,13 @@ function nextStart({ schedule }: Standing): string {
 
 function overviewRow(standing: Standing): readonly string[] {
   const [newest] = standing.runs;
-  const rejected = total(standing, 'rejected');
+  const rejected = standing.sync?.rejected ?? total(standing, 'rejected');
   return [
     standing.name,
     standing.kind,
     newest?.state ?? 'never',
     newest === undefined ? '' : fromNow(newest.startedAt),
-    standing.report === undefined ? '' : count(total(standing, 'loaded')),
+    delivered(standing),
     rejected > 0 ? count(rejected) : '',
     standing.lastSuccess === undefined ? '' : fromNow(standing.lastSuccess),
     nextStart(standing),
@@ -81,9 +88,9 @@ function runsTable(runs: readonly PastRun[], page: (run: PastRun) => string): re
   ];
 }
 
-/** One pipeline or model in detail. */
+/** One pipeline, model or sync in detail. */
 export function standingDetail(standing: Standing, page: (run: PastRun) => string): readonly string[] {
-  const { runs, report, schedule } = standing;
+  const { runs, report, sync, schedule } = standing;
   const next =
     schedule === undefined || schedule.paused || schedule.next === undefined
       ? []
@@ -91,6 +98,7 @@ export function standingDetail(standing: Standing, page: (run: PastRun) => strin
   return [
     ...(runs.length === 0 ? [`${standing.name} has not run yet: millrace run ${standing.name}`] : runsTable(runs, page)),
     ...(report === undefined ? [] : ['', ...runTable(report), ...remarks(report)]),
+    ...(sync === undefined ? [] : ['', ...syncTable(sync), ...syncRemarks(sync)]),
     ...next,
   ];
 }

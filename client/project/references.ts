@@ -3,16 +3,39 @@ import { wrong, type Finding, type Path } from './finding.ts';
 /** References to secrets in a text: `${env:NAME}`, `${env:NAME:-default}`, `${file:path}`. */
 const reference = /\$\{(?:env:[A-Za-z_]\w*(?::-[^}]*)?|file:[^}]+)\}/g;
 
-/** What is wrong with the references and secrets in a connection's settings. */
+/** Settings that are secrets as a whole, wherever they stand. */
+const secretName = /(?:^|[_-])(?:token|password|passphrase|secret|api[_-]?key|(?:private|signing|access|rest)_key|authorization)$/i;
+
+/** What is wrong with the references and secrets in a connection's settings, however deep. */
 export function secretFindings(settings: Readonly<Record<string, unknown>>, path: Path, name: string): readonly Finding[] {
-  return Object.entries(settings).flatMap(([key, value]) => {
-    if (typeof value !== 'string') return [];
-    const malformed = /\$\{[^}]*\}?/.exec(value.replace(reference, ''));
-    if (malformed !== null) {
-      return [wrong([...path, key], 'has a reference that is none: write "${env:NAME}", "${env:NAME:-default}" or "${file:path}".')];
-    }
-    return [value, ...defaultsIn(value)].some(hasLiteralSecret) ? [wrong([...path, key], remedy(name, key))] : [];
-  });
+  return Object.entries(settings).flatMap(([key, value]) => settingFindings(value, [...path, key], name));
+}
+
+function settingFindings(value: unknown, path: Path, name: string): readonly Finding[] {
+  if (typeof value === 'string') return textFindings(value, path, name);
+  if (Array.isArray(value)) return value.flatMap((item, index) => settingFindings(item, [...path, index], name));
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => settingFindings(item, [...path, key], name));
+}
+
+function textFindings(value: string, path: Path, name: string): readonly Finding[] {
+  const malformed = /\$\{[^}]*\}?/.exec(value.replace(reference, ''));
+  if (malformed !== null) {
+    return [wrong(path, 'has a reference that is none: write "${env:NAME}", "${env:NAME:-default}" or "${file:path}".')];
+  }
+  const isSecret = isSecretSetting(path) ? !isReferenced(value) : [value, ...defaultsIn(value)].some(hasLiteralSecret);
+  return isSecret ? [wrong(path, remedy(name, String(path.at(-1))))] : [];
+}
+
+/** The value of an API key has no telling name of its own. */
+function isSecretSetting(path: Path): boolean {
+  const last = String(path.at(-1));
+  return secretName.test(last) || (last === 'value' && path.at(-2) === 'auth');
+}
+
+/** A secret by reference, perhaps behind the word that a header begins with; or none at all. */
+function isReferenced(value: string): boolean {
+  return value === '' || isReference(value.replace(/^[\w-]+ +(?=\$)/, ''));
 }
 
 function defaultsIn(value: string): readonly string[] {

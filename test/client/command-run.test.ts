@@ -115,7 +115,7 @@ describe('millrace, with a project and servers', function () {
       ended.map(({ code }) => code),
       [2, 2, 2, 2],
     );
-    assert.match(ended[0]?.stderr ?? '', /no pipeline or model "shp"\. Did you mean "shop"\?/);
+    assert.match(ended[0]?.stderr ?? '', /no pipeline, model or sync "shp"\. Did you mean "shop"\?/);
     assert.match(ended[1]?.stderr ?? '', /orders \(append\).*There is no terminal to ask: say so with --yes/);
     assert.match(ended[2]?.stderr ?? '', /is a model/);
     assert.match(ended[3]?.stderr ?? '', /give one of them/);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { applySchedules, backfill, scheduleOf, type Scheduled } from '../../client/schedules.ts';
+import { applySchedules, backfill, scheduleOf, type Applied, type Scheduled } from '../../client/schedules.ts';
+import { toSyncSchedule } from '../../schema/schedule.ts';
+import type { SyncDefinition } from '../../schema/sync-definition.ts';
 import { openProject, sql, type TestProject } from '../pipeline-kit.ts';
 import { createDatabase, dropDatabase } from '../servers.ts';
 import { until } from '../workflows/until.ts';
@@ -45,6 +47,48 @@ describe('schedules', () => {
     assert.deepEqual([state.paused, state.note, spec.intervals?.[0]?.every], [true, 'stocktaking', 3_600_000]);
   });
 
+  it('of a continuous sync look for changes at its least interval, and a pause survives', async () => {
+    const connection = { name: 'shop', type: 'postgres', settings: { url: 'postgres://nobody@127.0.0.1:1/none' } };
+    const definition: SyncDefinition = {
+      format: 1,
+      project: project.project,
+      name: 'continuous',
+      model: { name: 'customers', sql: 'SELECT 1 AS id', key: ['id'], after: [] },
+      warehouse: connection,
+      state: connection,
+      to: connection,
+      object: 'public.customers',
+      match: [{ column: 'id', field: 'id' }],
+      map: [],
+      mode: 'upsert',
+      deletes: 'delete',
+      maxDeleted: 0.5,
+      maxRejected: { share: 0.5 },
+      whenUnknown: 'at-most-once',
+      mappingChange: 'ask',
+      write: {},
+      alerts: [],
+      retention: { log: 1000, runs: 1000 },
+      minInterval: 15_000,
+      heartbeatTimeout: 60_000,
+    };
+    const continuous: Scheduled = { runnable: { kind: 'sync', definition }, schedule: toSyncSchedule('continuous'), hash: 'one' };
+    for (const { hash, change } of [
+      { hash: 'one', change: 'created' },
+      { hash: 'one', change: 'unchanged' },
+      { hash: 'two', change: 'updated' },
+    ]) {
+      const applied = await applySchedules(project.client, project.project, [{ ...continuous, hash }]);
+      assert.deepEqual(applied[0], { name: 'continuous', change });
+      if (change === 'created') await (await scheduleOf(project.client, project.project, 'continuous')).pause('stocktaking');
+    }
+    const { state, spec, policies, action } = await (await scheduleOf(project.client, project.project, 'continuous')).describe();
+    assert.deepEqual([state.paused, state.note], [true, 'stocktaking']);
+    assert.deepEqual([spec.intervals?.[0]?.every, policies.overlap, action.workflowType], [15_000, 'SKIP', 'sync']);
+    const [input] = (action.args ?? []) as readonly { readonly options?: unknown }[];
+    assert.deepEqual(input?.options, { full: false, retry: false, resend: false, trigger: 'continuous' });
+  });
+
   it('make up for starts gone by, one after the other', async () => {
     const schedule = await handle();
     await schedule.unpause();
@@ -55,9 +99,16 @@ describe('schedules', () => {
   });
 
   it('that the file no longer has are told, and removed only when asked', async () => {
-    assert.deepEqual(await applySchedules(project.client, project.project, []), [{ name: 'nightly', change: 'stale' }]);
+    const byName = (applied: readonly Applied[]) => [...applied].toSorted((a, b) => a.name.localeCompare(b.name));
+    assert.deepEqual(byName(await applySchedules(project.client, project.project, [])), [
+      { name: 'continuous', change: 'stale' },
+      { name: 'nightly', change: 'stale' },
+    ]);
     const dry = await applySchedules(project.client, project.project, [], { prune: true, dryRun: true });
-    assert.deepEqual(dry, [{ name: 'nightly', change: 'pruned' }]);
+    assert.deepEqual(byName(dry), [
+      { name: 'continuous', change: 'pruned' },
+      { name: 'nightly', change: 'pruned' },
+    ]);
     await handle();
     await applySchedules(project.client, project.project, [], { prune: true });
     await assert.rejects(handle(), /has no schedule on the server/);
