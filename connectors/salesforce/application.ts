@@ -1,5 +1,4 @@
 import { MillraceError } from '../../schema/errors.ts';
-import { parseDuration } from '../../schema/quantity.ts';
 import type { Operation, Settling } from '../../schema/sync.ts';
 import type { Application, ApplicationContext, ApplicationLimits, ApplicationRequest } from '../application.ts';
 import type { Attempt, CheckReport } from '../connector.ts';
@@ -75,9 +74,9 @@ function openOrg(settings: SalesforceSettings, name: string, request: Applicatio
   };
 }
 
-function limitsOf(hasJobs: boolean, timeout: number): ApplicationLimits {
-  // A batch may need a look-up and two writes, of which none begins later than `timeout` after the first.
-  const both = { concurrency: 4, requestTimeout: 2 * timeout };
+function limitsOf({ client: { requestTimeout } }: Org, hasJobs: boolean): ApplicationLimits {
+  // A batch may need a look-up and two writes; the last one begins within the time of one request.
+  const both = { concurrency: 4, requestTimeout: 2 * requestTimeout };
   if (!hasJobs) return { ...both, batchRows: collectionRows, batchBytes: collectionBytes };
   return { ...both, batchRows: jobRows, batchBytes: jobBytes, jobs: 10 };
 }
@@ -90,12 +89,11 @@ export async function openSalesforce(
   context: ApplicationContext,
 ): Promise<Application> {
   const org = openOrg(settings, name, request, context);
-  const timeout = parseDuration(settings.request_timeout ?? defaultTimeout) ?? 0;
   const { bulk = 'auto' } = salesforceWriteOptions.parse(request.write);
   const hasJobs = bulk === 'always' || (bulk === 'auto' && (request.rows ?? 0) >= bulkFrom);
   const fieldsOf = rememberFields(org);
   return {
-    limits: limitsOf(hasJobs, timeout),
+    limits: limitsOf(org, hasJobs),
     writes: writesOf(org.match),
     changedOnly: false,
     check: async (attempt) => await check(org, settings, attempt),
@@ -107,7 +105,7 @@ export async function openSalesforce(
       // A rest of few rows is not worth a job.
       if (bulk === 'always' || (hasJobs && rows.length > collectionRows)) return await startJob(org, fields, batch, attempt);
       if (operation === 'create' || operation === 'upsert') return await write(org, fields, operation, rows, attempt);
-      if (operation === 'update' || operation === 'delete') return await writeById(org, fields, operation, rows, timeout, attempt);
+      if (operation === 'update' || operation === 'delete') return await writeById(org, fields, operation, rows, attempt);
       throw new MillraceError('config', `connection ${name}: Salesforce has no operation ${operation}`);
     },
     poll: async (jobs, attempt) => {

@@ -91,17 +91,16 @@ async function writeTargets(
 
 /**
  * Updates or deletes objects by their ids. A remembered id whose object is gone is looked up, for another may have taken its place. No
- * request is begun later than `timeout` milliseconds after the call.
+ * request is begun later than the time of one request after the call.
  */
 export async function writeById(
   org: Org,
   fields: SalesforceFields,
   operation: 'update' | 'delete',
   rows: readonly OutgoingRow[],
-  timeout: number,
   attempt: Attempt,
 ): Promise<readonly Outcome[]> {
-  const last = performance.now() + timeout;
+  const last = performance.now() + org.client.requestTimeout;
   const identified = await identify(org, fields, operation, rows, attempt);
   if (performance.now() > last) throw new MillraceError('unavailable', `connection ${org.name}: looking up ids took too long`);
   const outcomes = new Map(identified.outcomes);

@@ -21,7 +21,10 @@ type ResultRow = Readonly<Record<string, string>>;
 /** One of a job's three result files; undefined when Salesforce has it no more: it keeps them for seven days. */
 async function readFile(org: Org, handle: string, file: string, attempt: Attempt): Promise<readonly ResultRow[] | undefined> {
   const path = `${org.path}/jobs/ingest/${encodeURIComponent(handle)}/${file}`;
-  const answer = await org.client.request({ method: 'GET', path, headers: { accept: 'text/csv' }, repeatable: true }, attempt);
+  const answer = await org.client.request(
+    { method: 'GET', path, headers: { accept: 'text/csv' }, expects: 'text', repeatable: true },
+    attempt,
+  );
   if (answer.status === 404) return undefined;
   if (answer.status >= 400) throw refused(org, answer);
   return parse(answer.text, { columns: true, bom: true, skip_empty_lines: true, relax_column_count: true });

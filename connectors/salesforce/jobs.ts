@@ -57,7 +57,7 @@ async function abort(org: Org, id: string, attempt: Attempt): Promise<void> {
 async function upload(org: Org, id: string, records: readonly FlatRecord[], attempt: Attempt): Promise<void> {
   const text = { type: 'text/csv; charset=UTF-8', body: csvOf(records) };
   try {
-    await ask(org, { method: 'PUT', path: `jobs/ingest/${id}/batches`, text, repeatable: false }, attempt);
+    await ask(org, { method: 'PUT', path: `jobs/ingest/${id}/batches`, text, expects: 'json-or-nothing', repeatable: false }, attempt);
   } catch (error) {
     // A job that stays open counts among those that an org may have; it is gone by itself after a week where this fails too.
     await abort(org, id, { ...attempt, signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
