@@ -2,7 +2,9 @@ import { MillraceError } from '../schema/errors.ts';
 import type { Application, ApplicationContext, ApplicationRequest } from './application.ts';
 import type { Connector, Source, Warehouse } from './connector.ts';
 import { files } from './files/index.ts';
+import { hubspot } from './hubspot/index.ts';
 import { postgres } from './postgres/index.ts';
+import { salesforce } from './salesforce/index.ts';
 import type { SyncBooks } from './sync-books.ts';
 
 /** A connector whose settings are parsed by its own schema before it opens. */
@@ -46,6 +48,8 @@ function kind<Settings>(connector: Connector<Settings>): Kind {
 const kinds: ReadonlyMap<string, Kind> = new Map([
   ['postgres', kind(postgres)],
   ['files', kind(files)],
+  ['salesforce', kind(salesforce)],
+  ['hubspot', kind(hubspot)],
 ]);
 
 /** The connector of a connection's type; throws `config` naming those there are. */

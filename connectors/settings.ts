@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { filesReadOptions, filesSettings, filesWriteOptions } from './files/settings.ts';
+import { hubspotSettings, hubspotWriteOptions } from './hubspot/settings.ts';
 import { postgresReadOptions, postgresSettings } from './postgres/settings.ts';
+import { salesforceSettings, salesforceWriteOptions } from './salesforce/settings.ts';
 import { webhookSettings } from './webhook/settings.ts';
 
 /** Settings of a connection as the project file has them, one object for each kind of system. */
-export const connectionSettings = z.discriminatedUnion('type', [postgresSettings, filesSettings, webhookSettings]);
+export const connectionSettings = z.discriminatedUnion('type', [postgresSettings, filesSettings, salesforceSettings, webhookSettings]);
 export type ConnectionSettings = z.infer<typeof connectionSettings>;
 export type ConnectionType = ConnectionSettings['type'];
 
@@ -37,5 +39,6 @@ export const connectionKinds: Readonly<
     readOptions: filesReadOptions,
     writeOptions: filesWriteOptions,
   },
+  salesforce: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: salesforceWriteOptions },
   webhook: { source: false, warehouse: false, application: false, paths: [], readOptions: none, writeOptions: none },
 };

@@ -6,7 +6,7 @@ import { createHttpClient } from '../http/http-client.ts';
 import { authOf } from './auth.ts';
 import { writeById } from './by-id.ts';
 import { collectionBytes, collectionRows, write } from './collections.ts';
-import { describeObject, listObjects, rememberFields } from './describe.ts';
+import { describeObject, listObjects, rememberFields, type SalesforceField } from './describe.ts';
 import { jobBytes, jobRows, pollJob, startJob } from './jobs.ts';
 import { findIds } from './lookup.ts';
 import { ask, throttledFor, type Org } from './org.ts';
@@ -91,7 +91,8 @@ export async function openSalesforce(
   const org = openOrg(settings, name, request, context);
   const { bulk = 'auto' } = salesforceWriteOptions.parse(request.write);
   const hasJobs = bulk === 'always' || (bulk === 'auto' && (request.rows ?? 0) >= bulkFrom);
-  const fieldsOf = rememberFields(org);
+  // Requests that are only shown get no answers to read fields from.
+  const fieldsOf = context.transport === undefined ? rememberFields(org) : async () => new Map<string, SalesforceField>();
   return {
     limits: limitsOf(org, hasJobs),
     writes: writesOf(org.match),
