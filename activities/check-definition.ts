@@ -7,6 +7,7 @@ import {
   type PipelineDefinition,
 } from '../schema/definition.ts';
 import { MillraceError } from '../schema/errors.ts';
+import { syncDefinition, type SyncDefinition } from '../schema/sync-definition.ts';
 
 /** Refuses a definition of a newer format, before anything in it is believed, and one that isn't of its form. */
 function check(what: string, definition: { readonly format: number }, form: z.ZodType): void {
@@ -30,3 +31,6 @@ export const checkPipelineDefinition = (definition: PipelineDefinition): void =>
 
 /** Throws `config` when this worker can't read a model's definition. */
 export const checkModelDefinition = (definition: ModelDefinition): void => check(`model ${definition.name}`, definition, modelDefinition);
+
+/** Throws `config` when this worker can't read a sync's definition. */
+export const checkSyncDefinition = (definition: SyncDefinition): void => check(`sync ${definition.name}`, definition, syncDefinition);

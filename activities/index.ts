@@ -5,13 +5,18 @@ import { createCheckPipeline } from './check-pipeline.ts';
 import { createCleanUp } from './clean-up.ts';
 import { createCommit } from './commit.ts';
 import type { Dependencies } from './dependencies.ts';
+import { createEndSync } from './end-sync.ts';
 import { createExpand } from './expand.ts';
 import { createExtract } from './extract.ts';
+import { createFindPulse } from './find-pulse.ts';
 import { createFindRun } from './find-run.ts';
 import { createGiveUp } from './give-up.ts';
 import { createLoad } from './load.ts';
+import { createPlanSync } from './plan-sync.ts';
 import { createPlan } from './plan.ts';
+import { createPollJobs } from './poll-jobs.ts';
 import { createPrepare } from './prepare.ts';
+import { createSendRows } from './send-rows.ts';
 import { createTransform } from './transform.ts';
 import { createFindStanding } from './watch.ts';
 
@@ -27,6 +32,11 @@ export const createActivities = (deps: Dependencies) => ({
   giveUp: createGiveUp(deps),
   cleanUp: createCleanUp(deps),
   build: createBuild(deps),
+  planSync: createPlanSync(deps),
+  sendRows: createSendRows(deps),
+  pollJobs: createPollJobs(deps),
+  endSync: createEndSync(deps),
+  findPulse: createFindPulse(deps),
   findRun: createFindRun(deps),
   checkConnection: createCheckConnection(deps),
   checkPipeline: createCheckPipeline(deps),

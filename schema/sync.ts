@@ -66,6 +66,8 @@ export interface SyncPlan {
   readonly counts: SyncCounts;
   /** Planned rows by operation. */
   readonly operations: Readonly<Partial<Record<Operation, number>>>;
+  /** Planned rows that were refused before. */
+  readonly again: number;
   /** Types of the match and mapped columns, in the definition's order: match first. */
   readonly columns: readonly Column[];
   /** Rows of the model, and of the ledger before the run. */
@@ -95,12 +97,31 @@ export interface SyncProgress {
   readonly sent: boolean;
   /** Milliseconds until it is worth asking about the jobs. */
   readonly after: number;
+  /** Nothing more can be sent, but there are jobs whose results are to be fetched. */
+  readonly failure?: Failure;
+}
+
+/** A delivery under way, as continue-as-new hands it on. */
+export interface GoingSync {
+  readonly name: SyncRunName;
+  readonly plan: SyncPlan;
+  readonly progress: SyncProgress;
+  /** How often rows of ended jobs had to be sent again. */
+  readonly rounds: number;
+  readonly startedAt: number;
+}
+
+/** What the workflow is started with that plans and sends one sync's rows. */
+export interface DeliverRun extends SyncRun {
+  readonly going?: GoingSync;
 }
 
 /** What a run of a sync did; the same shape while it goes on, by the query `progress`. */
 export interface SyncReport extends SyncCounts {
   readonly sync: string;
   readonly status: 'waiting' | 'running' | 'succeeded' | 'skipped' | 'failed';
+  /** Planned rows that were refused before. */
+  readonly again?: number;
   /** The step at work: `send 2,000/10,000`. */
   readonly step: string;
   readonly operations: SyncPlan['operations'];

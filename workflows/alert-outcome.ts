@@ -1,7 +1,9 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { Alert, AlertKind } from '../schema/alert.ts';
 import type { AlertDefinition, ModelDefinition, PipelineDefinition } from '../schema/definition.ts';
-import type { Failure, RunReport, StreamReport } from '../schema/run.ts';
+import type { Failure, RunReport } from '../schema/run.ts';
+import type { SyncDefinition } from '../schema/sync-definition.ts';
+import type { SyncReport } from '../schema/sync.ts';
 import { beginStreak, endStreak, type Streak } from './alert-streak.ts';
 
 /** What a run came to, as far as alerts care. `undefined`: neither a success nor a failure (skipped). */
@@ -9,7 +11,8 @@ interface Outcome {
   readonly succeeded: boolean | undefined;
   readonly summary: string;
   readonly details: readonly string[];
-  readonly streams: readonly StreamReport[];
+  /** Rows by stream, and how many of them were refused. */
+  readonly streams: readonly { readonly stream: string; readonly read: number; readonly rejected: number }[];
 }
 
 type Owner = Pick<ModelDefinition | PipelineDefinition, 'project' | 'name'>;
@@ -38,7 +41,7 @@ async function tellRejections(owner: Owner, definition: AlertDefinition, { strea
   const streak: Streak = { ...owner, kind: 'rejected', definition };
   const over = streams.filter((stream) => stream.read > 0 && stream.rejected / stream.read > limit);
   if (over.length === 0) {
-    if (succeeded === true) await endStreak(streak, null);
+    if (succeeded === true && streams.length > 0) await endStreak(streak, null);
     return;
   }
   const details = over.map(
@@ -101,4 +104,17 @@ export async function tellEnd(owner: Owner & { readonly alerts: readonly AlertDe
   const succeeded = failure === undefined;
   const details = succeeded ? [] : [`${failure.code}: ${failure.message}`];
   await tell(owner, owner.alerts, { succeeded, summary: 'failed', details, streams: [] });
+}
+
+/** Tells about the end of a sync's run, where its alerts ask for it; rows that were refused before and again are no news. Never throws. */
+export async function tellSync(sync: SyncDefinition, report: SyncReport): Promise<void> {
+  if (sync.alerts.length === 0) return;
+  const { failure, again = 0 } = report;
+  const news = { stream: sync.object, read: report.planned - again, rejected: Math.max(0, report.rejected - again) };
+  await tell(sync, sync.alerts, {
+    succeeded: report.status === 'succeeded' ? true : failure === undefined ? undefined : false,
+    summary: 'failed',
+    details: failure === undefined ? [] : [`${failure.code}: ${failure.message}`],
+    streams: news.read > 0 ? [news] : [],
+  });
 }

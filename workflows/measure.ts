@@ -1,5 +1,6 @@
 import { log, metricMeter } from '@temporalio/workflow';
 import type { RunReport, StreamReport } from '../schema/run.ts';
+import type { SyncReport } from '../schema/sync.ts';
 
 /** Counters and durations of runs; they leave by the worker's metrics endpoint, and a replay doesn't count again. */
 export function measureRun(pipeline: string, status: RunReport['status'] | 'cancelled', seconds: number): void {
@@ -24,4 +25,14 @@ export function measureStream(pipeline: string, report: StreamReport): void {
   metricMeter
     .createCounter('millrace_rejections_total', undefined, 'Rows refused, in loads that failed too.')
     .add(report.rejected, { pipeline, stream });
+}
+
+const syncOutcomes = ['acknowledged', 'rejected', 'unknown', 'invalid'] as const;
+
+/** Rows of one run of a sync, by what became of them. */
+export function measureSync(report: SyncReport): void {
+  const { sync, planned, acknowledged, rejected, unknown, invalid, seconds } = report;
+  log.info('rows sent', { planned, acknowledged, rejected, unknown, invalid, seconds });
+  const rows = metricMeter.createCounter('millrace_sync_rows_total', undefined, 'Rows of runs of syncs, by what became of them.');
+  for (const outcome of syncOutcomes) rows.add(report[outcome], { sync, outcome });
 }

@@ -4,12 +4,12 @@ import type { ModelReport, RunReport, StreamReport } from '../schema/run.ts';
 export const grouped = (value: number): string => value.toString().replace(/\B(?=(\d{3})+$)/g, '\u00A0');
 
 /** The UI's box for Markdown lacks the height of the page's margins: an empty paragraph gives it. */
-const foot = '\n\n\u00A0';
+export const foot = '\n\n\u00A0';
 
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
-const time = (seconds: number): string => `${seconds.toFixed(1)}\u00A0s`;
+export const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+export const time = (seconds: number): string => `${seconds.toFixed(1)}\u00A0s`;
 
-interface Column<Report> {
+export interface Column<Report> {
   readonly title: string;
   readonly of: (report: Report) => string;
   readonly right?: true;
@@ -51,7 +51,8 @@ const spaced = <Report>({ right }: Column<Report>, text: string): string => (rig
 
 const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
-function table<Report>(columns: readonly Column<Report>[], reports: readonly Report[]): readonly string[] {
+/** A Markdown table with a line for each report. */
+export function table<Report>(columns: readonly Column<Report>[], reports: readonly Report[]): readonly string[] {
   if (reports.length === 0) return [];
   const rule = `|${columns.map(({ right }) => (right ? '---:' : '---')).join('|')}|`;
   return [

@@ -25,6 +25,34 @@ export function giveUpSteps(heartbeatTimeout: number) {
   return proxyActivities<Pick<Activities, 'giveUp'>>({ scheduleToCloseTimeout: '1 hour', heartbeatTimeout, cancellationType, retry });
 }
 
+/** The steps of a sync: the same rules as those of a load. */
+export function syncSteps(heartbeatTimeout: number) {
+  return proxyActivities<Pick<Activities, 'planSync' | 'sendRows' | 'pollJobs'>>({
+    startToCloseTimeout: '7 days',
+    heartbeatTimeout,
+    cancellationType,
+    retry,
+  });
+}
+
+/** Closes the books of a sync's run; given up itself after an hour. */
+export const endSyncSteps = proxyActivities<Pick<Activities, 'endSync'>>({
+  startToCloseTimeout: '10 minutes',
+  scheduleToCloseTimeout: '1 hour',
+  cancellationType,
+  retry,
+});
+
+/** Waits for a commit in the warehouse: asked again every so often, by its retries, for a while. */
+export function pulseSteps(every: number, longest: number) {
+  return proxyActivities<Pick<Activities, 'findPulse'>>({
+    startToCloseTimeout: '1 minute',
+    scheduleToCloseTimeout: longest,
+    cancellationType,
+    retry: { initialInterval: every, backoffCoefficient: 1, maximumInterval: every, nonRetryableErrorTypes },
+  });
+}
+
 /** Bookkeeping around a load: short, and given up after an hour. */
 export const bookSteps = proxyActivities<Pick<Activities, 'cleanUp' | 'findRun'>>({
   startToCloseTimeout: '1 minute',

@@ -9,8 +9,8 @@ const streamProgressQuery = defineQuery<StreamReport>('streamProgress');
 /** A stream tells its run how far it is. */
 export const streamProgressed = defineSignal<[StreamReport]>('streamProgressed');
 
-/** Milliseconds between two signals of a stream to its run: further apart the longer it takes, for they all stay in the run's history. */
-const signalEvery = (elapsed: number): number => Math.min(60_000, Math.max(2000, elapsed / 10));
+/** Milliseconds between two signals of a stream or a delivery to its run: further apart the longer it takes, for they all stay in the run's history. */
+export const signalEvery = (elapsed: number): number => Math.min(60_000, Math.max(2000, elapsed / 10));
 
 export interface Track {
   readonly report: () => StreamReport;

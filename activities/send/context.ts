@@ -1,0 +1,75 @@
+import { performance } from 'node:perf_hooks';
+import type { Application, StartedJob } from '../../connectors/application.ts';
+import type { Attempt } from '../../connectors/connector.ts';
+import type { RecordedRow } from '../../connectors/sync-books.ts';
+import { MillraceError } from '../../schema/errors.ts';
+import type { SyncDefinition } from '../../schema/sync-definition.ts';
+import type { Operation } from '../../schema/sync.ts';
+import type { Settling } from '../../schema/sync.ts';
+import type { LedgerWriter } from './ledger-writer.ts';
+import type { SizedRow } from './outgoing.ts';
+import type { Pace } from './pace.ts';
+import type { Item, Work } from './work.ts';
+
+/** What everything that sends rows shares. */
+export interface Sending {
+  readonly sync: Pick<SyncDefinition, 'name' | 'mode' | 'whenUnknown'>;
+  readonly application: Application;
+  readonly writer: LedgerWriter;
+  readonly work: Work;
+  readonly pace: Pace;
+  /** For requests: it outlives a cancellation, so that their answers are heard. */
+  readonly attempt: Attempt;
+  /** Rows without an answer are given up one by one, even when nothing else is answered either. */
+  readonly stubborn: boolean;
+  /** Calls of the application under way: when each began. */
+  readonly calls: Set<{ readonly startedAt: number }>;
+  isStopped(): boolean;
+  /** Ends the sending: what is under way ends, nothing new begins. */
+  stop(error: unknown): void;
+  started(item: Item, job: StartedJob): void;
+  /** When the application last answered, in milliseconds of `performance.now()`. */
+  answeredAt: number;
+}
+
+export const nosOf = (rows: readonly SizedRow[]): readonly number[] => rows.map(({ no }) => no);
+
+/** How a missing answer to an operation is settled. */
+export function settlingOf({ application, sync }: Pick<Sending, 'application' | 'sync'>, operation: Operation): Settling {
+  const settling = application.writes[operation];
+  if (settling === undefined) throw new MillraceError('config', `sync ${sync.name}: its object has no ${operation}`);
+  return settling;
+}
+
+/** Rows of these are noted as sent before they are. */
+export const isMarked = (settling: Settling): boolean => settling === 'lookup' || settling === 'none';
+
+/** Calls the application, and knows for how long. */
+export async function call<Result>(sending: Sending, run: () => Promise<Result>): Promise<Result> {
+  const entry = { startedAt: performance.now() };
+  sending.calls.add(entry);
+  try {
+    return await run();
+  } finally {
+    sending.calls.delete(entry);
+  }
+}
+
+const doubled = 'sent again after a missing answer: it may be there twice';
+
+/** An outcome for the books, said of a row that may be doubled too. */
+export function recorded(item: Item, row: RecordedRow): RecordedRow {
+  return item.mayDouble && row.outcome === 'acknowledged' ? { reason: doubled, ...row } : row;
+}
+
+/** Tries an item again after a pause that grows. */
+export function tryLater({ work, pace }: Pick<Sending, 'work' | 'pace'>, item: Item, least: number, rest: Partial<Item> = {}): void {
+  const pause = Math.min(Math.max(least, pace.pause(item.tries)), pace.longestPause);
+  work.later({ ...item, tries: item.tries + 1, since: item.since ?? performance.now(), ...rest }, pause);
+}
+
+/** Halves of rows, the first not smaller. */
+export function halves(rows: readonly SizedRow[]): readonly [readonly SizedRow[], readonly SizedRow[]] {
+  const middle = Math.ceil(rows.length / 2);
+  return [rows.slice(0, middle), rows.slice(middle)];
+}
