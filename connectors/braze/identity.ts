@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MillraceError } from '../../schema/errors.ts';
-import { ExactNumber, type FieldValue, jsonText } from '../../schema/value.ts';
+import { ExactNumber, type FieldValue } from '../../schema/value.ts';
 import type { ApplicationRequest, OutgoingRow } from '../application.ts';
 
 /** What finds a user, and what `/users/delete` and subscription groups call a list of them. */
@@ -36,22 +36,11 @@ export function plainText(value: FieldValue | undefined): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** The user that a row means; undefined when it names none. A row that left the model may have only what was acknowledged. */
+/** The user that a row means; undefined when it names none. */
 export function identityOf(row: OutgoingRow, identifier: Identifier, aliasLabel: string | undefined): Identity | undefined {
   const value = row.match[identifier];
-  if (identifier !== 'user_alias') return plainText(value) ?? row.remoteId;
+  if (identifier !== 'user_alias') return plainText(value);
   const text = plainText(value);
   if (text !== undefined && aliasLabel !== undefined) return { alias_name: text, alias_label: aliasLabel };
-  return alias.safeParse(value ?? jsonOf(row.remoteId)).data;
+  return alias.safeParse(value).data;
 }
-
-function jsonOf(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** An identity as the ledger keeps it. */
-export const remoteIdOf = (identity: Identity): string => (typeof identity === 'string' ? identity : jsonText(identity));

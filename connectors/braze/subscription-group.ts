@@ -1,7 +1,7 @@
 import { MillraceError } from '../../schema/errors.ts';
 import type { ApplicationRequest, Batch, Field, Outcome } from '../application.ts';
 import type { Attempt } from '../connector.ts';
-import { identifierOf, identifiers, identityOf, remoteIdOf } from './identity.ts';
+import { identifierOf, identifiers, identityOf } from './identity.ts';
 import { type BrazeObject, refusalOf } from './object.ts';
 import { outcomesOf, post, replyOf, type Workspace } from './workspace.ts';
 
@@ -39,8 +39,7 @@ export function subscriptionGroup(workspace: Workspace, request: ApplicationRequ
       const outcomes = answer === undefined ? [] : [...outcomesOf(workspace, replyOf(workspace, answer, list), known.length)];
       return identities.map((identity) => {
         const outcome = identity === undefined ? undefined : outcomes.shift();
-        if (identity === undefined || outcome === undefined) return { status: 'rejected', reason: 'nothing is known that names its user' };
-        return outcome.status === 'acknowledged' ? { ...outcome, remoteId: remoteIdOf(identity) } : outcome;
+        return outcome ?? { status: 'rejected', reason: 'it names no user' };
       });
     },
   };

@@ -10,7 +10,7 @@ export const trackBytes = 3_900_000;
 const objectBytes = 100 * 1024;
 
 /** A row as `/users/track` takes it, or why it can't be sent. */
-export type TrackObject = { readonly object: Readonly<Record<string, Json>>; readonly remoteId?: string } | { readonly refused: string };
+export type TrackObject = { readonly object: Readonly<Record<string, Json>> } | { readonly refused: string };
 
 function sized(item: TrackObject): TrackObject {
   if ('refused' in item || Buffer.byteLength(jsonText(item.object)) <= objectBytes) return item;
@@ -40,7 +40,7 @@ export async function track(
     if ('refused' in item) return { status: 'rejected', reason: item.refused };
     const outcome = outcomes[next] ?? { status: 'unknown', reason: 'Braze did not answer for it' };
     next += 1;
-    return outcome.status === 'acknowledged' && item.remoteId !== undefined ? { ...outcome, remoteId: item.remoteId } : outcome;
+    return outcome;
   });
 }
 

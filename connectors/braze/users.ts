@@ -1,7 +1,7 @@
 import type { ApplicationRequest, Batch, Outcome, OutgoingRow } from '../application.ts';
 import type { Attempt } from '../connector.ts';
 import { customAttributes, userFields } from './describe.ts';
-import { type Identity, identifierOf, identifiers, identityOf, remoteIdOf } from './identity.ts';
+import { type Identity, identifierOf, identifiers, identityOf } from './identity.ts';
 import { type BrazeObject, refusalOf } from './object.ts';
 import type { BrazeWriteOptions } from './settings.ts';
 import { track, trackBytes, trackObjects, type TrackObject } from './track.ts';
@@ -25,7 +25,7 @@ export function users(workspace: Workspace, request: ApplicationRequest, options
       ...row.fields,
       [identifier()]: identity,
     };
-    return { object, remoteId: remoteIdOf(identity) };
+    return { object };
   };
   return {
     batchRows: trackObjects,
@@ -85,6 +85,6 @@ async function remove(
   });
   return identities.map((identity) => {
     const outcome = identity === undefined ? undefined : outcomes.shift();
-    return outcome ?? { status: 'rejected', reason: 'nothing is known that names its user' };
+    return outcome ?? { status: 'rejected', reason: 'it names no user' };
   });
 }

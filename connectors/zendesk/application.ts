@@ -103,24 +103,11 @@ export async function openApplication(
 
 async function send(account: Account, writing: Writing, batch: Batch, attempt: Attempt): ReturnType<Application['send']> {
   const began = performance.now();
-  const ids = looksUp(batch, writing) ? await idsOf(account, writing, batch, attempt) : [];
+  const ids = looksUp(batch, writing) ? await findIds(account, writing.kind, writing.match, batch.rows, attempt) : [];
   if (performance.now() - began > account.client.requestTimeout) {
     throw new MillraceError('unavailable', `connection ${account.name}: looking up what is there took too long; nothing was sent`);
   }
   return await startJobs(account, planOf(batch, writing, ids), batch.rows.length, writing, attempt);
-}
-
-/** What was found; an object that is to be deleted and left no other trace goes by the id that was acknowledged. */
-async function idsOf(
-  account: Account,
-  { kind, match }: Writing,
-  { operation, rows }: Batch,
-  attempt: Attempt,
-): ReturnType<NonNullable<Application['find']>> {
-  const ids = await findIds(account, kind, match, rows, attempt);
-  return ids.map(
-    (id, index) => id ?? (operation === 'delete' && rows[index]?.match[match] === undefined ? rows[index]?.remoteId : undefined),
-  );
 }
 
 async function check(account: Account, opened: Opened, attempt: Attempt): Promise<CheckReport> {

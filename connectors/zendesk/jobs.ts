@@ -33,7 +33,7 @@ function leftOutcome(left: Left, { kind, match }: Writing): Outcome {
   const reasons = {
     missing: `Zendesk has no ${kind.singular} with this ${match}: not found`,
     exists: `Zendesk has a ${kind.singular} with this ${match} already`,
-    unnamed: `nothing is known that names its ${kind.singular}`,
+    unnamed: `it names no ${kind.singular}`,
   };
   return { status: 'rejected', reason: reasons[left], code: left === 'exists' ? 'AlreadyExists' : 'RecordNotFound' };
 }

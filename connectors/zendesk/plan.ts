@@ -74,4 +74,4 @@ export function planOf({ operation, rows }: Batch, writing: Writing, ids: readon
 
 /** A row that names an object which isn't there is deleted already. */
 const reasonOf = (row: OutgoingRow | undefined, { match }: Writing): Left =>
-  plainText(row?.match[match]) === undefined && row?.remoteId === undefined ? 'unnamed' : 'gone';
+  plainText(row?.match[match]) === undefined ? 'unnamed' : 'gone';

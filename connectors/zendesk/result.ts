@@ -12,7 +12,7 @@ export const jobResult = z.looseObject({
   status: z.string().catch(''),
   success: z.boolean().optional().catch(undefined),
   error: z.string().optional().catch(undefined),
-  details: z.unknown(),
+  details: z.unknown().optional(),
 });
 type Result = z.infer<typeof jobResult>;
 

@@ -41,6 +41,8 @@ const answer = (status: number, message: string, more: object = {}): FakeAnswer 
 const listOf = (value: unknown): readonly Fields[] => (Array.isArray(value) ? (value as Fields[]) : []);
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
+const isTime = (value: unknown): boolean => typeof value === 'string' && eventTime.test(value) && !Number.isNaN(Date.parse(value));
+
 /** What is wrong with one object of a request; undefined when nothing is. */
 function problemOf(array: 'attributes' | 'events', item: Fields): string | undefined {
   if (Buffer.byteLength(JSON.stringify(item)) > 100 * 1024) return 'The object is larger than 100 KB';
@@ -48,8 +50,7 @@ function problemOf(array: 'attributes' | 'events', item: Fields): string | undef
   if (given.length === 0) return "'external_id', 'braze_id', 'user_alias', 'email' or 'phone' is required";
   if (array === 'attributes') return 'email' in item && !validEmail(item['email']) ? "'email' is not a valid email address" : undefined;
   if (typeof item['name'] !== 'string' || item['name'] === '') return "'name' is required";
-  if (typeof item['time'] !== 'string' || !eventTime.test(item['time'])) return "'time' is not a valid ISO 8601 time";
-  return undefined;
+  return isTime(item['time']) ? undefined : "'time' is not a valid ISO 8601 time";
 }
 
 const validEmail = (value: unknown): boolean => value === null || (typeof value === 'string' && /^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(value));
@@ -100,10 +101,22 @@ export class Braze implements Vendor {
     return this.post(request.path, request.body as Fields, record);
   }
 
+  /** A profile made by somebody else. */
+  add(fields: Fields): void {
+    const id = randomUUID();
+    this.keep({ id, fields: { braze_id: id, ...fields } });
+  }
+
+  /** A subscription made by somebody else. */
+  subscribe(group: string, externalId: unknown): void {
+    const { profile } = this.find({ external_id: externalId });
+    if (profile !== undefined) this.members.get(group)?.add(profile.id);
+  }
+
   private post(path: string, body: Fields, record: RecordEffect): FakeAnswer {
     if (path === '/users/track') return this.track(body, record);
     if (path === '/users/delete') return this.delete(body, record);
-    if (path === '/v2/subscription/status/set') return this.subscribe(body, record);
+    if (path === '/v2/subscription/status/set') return this.subscribeAll(body, record);
     return answer(404, 'Not found');
   }
 
@@ -193,7 +206,7 @@ export class Braze implements Vendor {
     return answer(201, 'success', { deleted: found.length });
   }
 
-  private subscribe(body: Fields, record: RecordEffect): FakeAnswer {
+  private subscribeAll(body: Fields, record: RecordEffect): FakeAnswer {
     const changes = listOf(body['subscription_groups']);
     if (changes.length === 0) return answer(400, "'subscription_groups' must be provided");
     const problem = changes.map((change) => this.subscriptionProblem(change)).find((found) => found !== undefined);
