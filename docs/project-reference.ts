@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import { projectFileSchema } from '../client/project/schema.ts';
-import { filesReadOptions, filesSettings } from '../connectors/files/settings.ts';
-import { postgresSettings } from '../connectors/postgres/settings.ts';
-import { webhookSettings } from '../connectors/webhook/settings.ts';
+import { connectionKinds, connectionSettings } from '../connectors/settings.ts';
 import { alertSettings } from '../schema/project-alert.ts';
 import { defaultsSettings, modelSettings, parallelSettings, pipelineSettings, retentionSettings } from '../schema/project.ts';
 import { guards, streamSettings } from '../schema/project-stream.ts';
@@ -11,16 +9,28 @@ import { continuousSchedule, cronSchedule, intervalSchedule } from '../schema/sc
 import { stepSchemas } from '../schema/step.ts';
 import { asJsonSchema, table, typeText, type JsonSchema } from './json-schema.ts';
 
-const sections: readonly (readonly [title: string, schema: z.ZodType, text?: string])[] = [
+type Section = readonly [title: string, schema: z.ZodType, text?: string];
+
+/** Connections of each kind, and what the kind adds to streams and syncs. */
+const connections: readonly Section[] = connectionSettings.options.map((settings): Section => {
+  return [`Connections: \`${typeOf(settings)}\``, settings];
+});
+
+const kinds = Object.entries(connectionKinds);
+const reads = kinds.map(([type, { readOptions }]): Section => [`Streams: \`read\` of ${type}`, readOptions]);
+const writes = kinds.map(([type, { writeOptions }]): Section => [`Syncs: \`write\` of ${type}`, writeOptions]);
+
+/** Kinds without options of their own need no section. */
+const isFilled = ([, schema]: Section): boolean => Object.keys(asJsonSchema(schema).properties ?? {}).length > 0;
+
+const sections: readonly Section[] = [
   ['Project', projectFileSchema, 'The top of the file.'],
-  ['Connections: `postgres`', postgresSettings],
-  ['Connections: `files`', filesSettings],
-  ['Connections: `webhook`', webhookSettings],
+  ...connections,
   ['Defaults', defaultsSettings],
   ['Pipelines', pipelineSettings],
   ['Streams', streamSettings],
   ['Streams: `guards`', guards],
-  ['Streams: `read` of files', filesReadOptions],
+  ...reads.filter(isFilled),
   ['Schedules: `cron`', cronSchedule],
   ['Schedules: `every`', intervalSchedule],
   ['Alerts', alertSettings],
@@ -33,6 +43,7 @@ const sections: readonly (readonly [title: string, schema: z.ZodType, text?: str
   ['Syncs: `guards`', syncGuards],
   ['Syncs: `state`', syncState],
   ['Syncs: `retention`', syncRetention],
+  ...writes.filter(isFilled),
 ];
 
 const introduction = `# The project file
@@ -64,7 +75,28 @@ export function projectJsonSchema(): string {
 }
 
 function section(title: string, schema: JsonSchema, text = schema.description ?? ''): string {
-  return `## ${title}\n\n${text}\n\n${table(schema)}\n`;
+  return `## ${title}\n\n${text}\n\n${table(schema)}\n${title.startsWith('Connections') ? parts(schema) : ''}`;
+}
+
+/** Objects within a connection's settings: a table for each, and for each of their alternatives. */
+function parts({ properties = {} }: JsonSchema): string {
+  return Object.entries(properties)
+    .flatMap(([name, property]) => alternativesOf(property).map((one) => ({ name, one })))
+    .map(({ name, one }) => {
+      const type = one.properties?.['type']?.const;
+      const title = typeof type === 'string' ? `\`${name}\` of type \`${type}\`` : `\`${name}\``;
+      return `\n${title}: ${one.properties?.['type']?.description ?? one.description ?? ''}\n\n${table(one)}\n${parts(one)}`;
+    })
+    .join('');
+}
+
+const alternativesOf = (schema: JsonSchema): readonly JsonSchema[] =>
+  [schema, ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].filter((one) => one.properties !== undefined);
+
+/** The `type` of a kind of connection. */
+function typeOf(settings: z.ZodType): string {
+  const type = asJsonSchema(settings).properties?.['type']?.const;
+  return typeof type === 'string' ? type : '';
 }
 
 function steps(): string {

@@ -12,7 +12,9 @@ export function validate<T extends z.ZodType>(schema: T, data: unknown): Validat
   const result = schema.safeParse(data, { error: (issue) => sentence(issue, known) });
   if (result.success) return { value: result.data };
   const reader = { data, known };
-  return { findings: result.error.issues.flatMap((issue) => findingsOf(issue, [], reader)) };
+  const findings = result.error.issues.flatMap((issue) => findingsOf(issue, [], reader));
+  // Our schemas take values as they are, so data whose only fault is a reference not looked up yet is the value.
+  return findings.length === 0 ? { value: data as z.infer<T> } : { findings };
 }
 
 interface Reader {
@@ -126,7 +128,13 @@ function findingsOf(issue: Issue, base: Path, reader: Reader): readonly Finding[
   if (issue.code === 'unrecognized_keys') return unknownNames(path, issue.keys, reader);
   if (issue.code === 'invalid_union' && issue.errors.length > 0) return unionFindings(issue.errors, path, reader);
   if (issue.code === 'invalid_key') return [{ path, at: 'name', message: issue.issues[0]?.message ?? issue.message }];
+  if (isFormOfReference(issue, propertyAt(reader.data, path))) return [];
   return [{ path, at: 'value', message: issue.message, wantsText: expectedNouns(issue).includes('text') }];
+}
+
+/** The form of what a reference stands for is known on the worker alone. */
+function isFormOfReference({ code }: Issue, input: unknown): boolean {
+  return (code === 'invalid_format' || code === 'custom') && typeof input === 'string' && /\$\{(?:env|file):/.test(input);
 }
 
 function unknownNames(path: Path, names: readonly string[], { data, known }: Reader): readonly Finding[] {
