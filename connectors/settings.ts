@@ -6,7 +6,13 @@ import { salesforceSettings, salesforceWriteOptions } from './salesforce/setting
 import { webhookSettings } from './webhook/settings.ts';
 
 /** Settings of a connection as the project file has them, one object for each kind of system. */
-export const connectionSettings = z.discriminatedUnion('type', [postgresSettings, filesSettings, salesforceSettings, webhookSettings]);
+export const connectionSettings = z.discriminatedUnion('type', [
+  postgresSettings,
+  filesSettings,
+  salesforceSettings,
+  hubspotSettings,
+  webhookSettings,
+]);
 export type ConnectionSettings = z.infer<typeof connectionSettings>;
 export type ConnectionType = ConnectionSettings['type'];
 
@@ -40,5 +46,6 @@ export const connectionKinds: Readonly<
     writeOptions: filesWriteOptions,
   },
   salesforce: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: salesforceWriteOptions },
+  hubspot: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: hubspotWriteOptions },
   webhook: { source: false, warehouse: false, application: false, paths: [], readOptions: none, writeOptions: none },
 };

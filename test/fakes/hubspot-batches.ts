@@ -82,12 +82,13 @@ export class FakeBatches {
     return undefined;
   }
 
-  #refusal({ id = '', idProperty, properties }: Input, verb: string, records: FakeRecords): Refusal | undefined {
-    const existing = verb === 'create' ? undefined : records.find(id, idProperty);
+  #refusal(input: Input, verb: string, records: FakeRecords): Refusal | undefined {
+    const { id = '', idProperty } = input;
+    const existing = existingOf(input, verb, records);
     const canCreate = verb === 'create' || (verb === 'upsert' && idProperty !== undefined);
     const message = `Object not found. objectId are usually numeric. [${id}] doesn't exist`;
     if (existing === undefined && !canCreate) return { status: 404, category: 'OBJECT_NOT_FOUND', message };
-    const all = idProperty === undefined ? properties : { [idProperty]: id, ...properties };
+    const all = propertiesOf(input);
     const missing = existing === undefined ? records.missing(all) : undefined;
     return records.problem(all) ?? missing ?? records.taken(all, existing?.id);
   }
@@ -95,10 +96,8 @@ export class FakeBatches {
   #apply(input: Input, verb: string, records: FakeRecords, record: Recorder): Written | Refusal {
     const refusal = this.#refusal(input, verb, records);
     if (refusal !== undefined) return refusal;
-    const { id = '', idProperty } = input;
-    const existing = verb === 'create' ? undefined : records.find(id, idProperty);
-    const properties = { ...(idProperty === undefined ? {} : { [idProperty]: id }), ...input.properties };
-    const written = records.put(existing?.id ?? this.nextId(), properties);
+    const existing = existingOf(input, verb, records);
+    const written = records.put(existing?.id ?? this.nextId(), propertiesOf(input));
     record({
       operation: existing === undefined ? 'create' : 'update',
       object: records.type.name,
@@ -109,6 +108,13 @@ export class FakeBatches {
     return { record: written, isNew: existing === undefined };
   }
 }
+
+const existingOf = ({ id = '', idProperty }: Input, verb: string, records: FakeRecords): FakeRecord | undefined =>
+  verb === 'create' ? undefined : records.find(id, idProperty);
+
+/** With the value that the record is found by. */
+const propertiesOf = ({ id = '', idProperty, properties }: Input): Readonly<Record<string, string>> =>
+  idProperty === undefined ? properties : { [idProperty]: id, ...properties };
 
 function answerOf(done: readonly { input: Input; written: Written | Refusal }[], verb: string): FakeAnswer {
   const now = new Date().toISOString();

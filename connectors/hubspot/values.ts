@@ -1,0 +1,18 @@
+import { jsonText, type FieldValue } from '../../schema/value.ts';
+
+const isScalar = (value: FieldValue): boolean => typeof value !== 'object' || value === null;
+
+/**
+ * A property's value: HubSpot takes text only. NULL is the empty text, which clears; a list is what a property with several options takes
+ * (`a;b`); times have milliseconds at most.
+ */
+export function propertyText(value: FieldValue): string {
+  if (value === null) return '';
+  if (typeof value === 'string') return value.replace(/^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})\d+(?=Z|[+-]\d\d)/, '$1');
+  if (Array.isArray(value) && value.every(isScalar)) return value.map(propertyText).join(';');
+  return typeof value === 'object' ? jsonText(value) : String(value);
+}
+
+export function propertyTexts(values: Readonly<Record<string, FieldValue>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, propertyText(value)]));
+}
