@@ -1,11 +1,13 @@
 import { MillraceError } from '../schema/errors.ts';
 import type { Application, ApplicationContext, ApplicationRequest } from './application.ts';
+import { braze } from './braze/index.ts';
 import type { Connector, Source, Warehouse } from './connector.ts';
 import { files } from './files/index.ts';
 import { hubspot } from './hubspot/index.ts';
 import { postgres } from './postgres/index.ts';
 import { salesforce } from './salesforce/index.ts';
 import type { SyncBooks } from './sync-books.ts';
+import { zendesk } from './zendesk/index.ts';
 
 /** A connector whose settings are parsed by its own schema before it opens. */
 interface Kind {
@@ -50,6 +52,8 @@ const kinds: ReadonlyMap<string, Kind> = new Map([
   ['files', kind(files)],
   ['salesforce', kind(salesforce)],
   ['hubspot', kind(hubspot)],
+  ['braze', kind(braze)],
+  ['zendesk', kind(zendesk)],
 ]);
 
 /** The connector of a connection's type; throws `config` naming those there are. */

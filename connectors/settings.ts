@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { brazeSettings, brazeWriteOptions } from './braze/settings.ts';
 import { filesReadOptions, filesSettings, filesWriteOptions } from './files/settings.ts';
 import { hubspotSettings, hubspotWriteOptions } from './hubspot/settings.ts';
 import { postgresReadOptions, postgresSettings } from './postgres/settings.ts';
 import { salesforceSettings, salesforceWriteOptions } from './salesforce/settings.ts';
 import { webhookSettings } from './webhook/settings.ts';
+import { zendeskSettings, zendeskWriteOptions } from './zendesk/settings.ts';
 
 /** Settings of a connection as the project file has them, one object for each kind of system. */
 export const connectionSettings = z.discriminatedUnion('type', [
@@ -11,6 +13,8 @@ export const connectionSettings = z.discriminatedUnion('type', [
   filesSettings,
   salesforceSettings,
   hubspotSettings,
+  brazeSettings,
+  zendeskSettings,
   webhookSettings,
 ]);
 export type ConnectionSettings = z.infer<typeof connectionSettings>;
@@ -47,5 +51,7 @@ export const connectionKinds: Readonly<
   },
   salesforce: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: salesforceWriteOptions },
   hubspot: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: hubspotWriteOptions },
+  braze: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: brazeWriteOptions },
+  zendesk: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: zendeskWriteOptions },
   webhook: { source: false, warehouse: false, application: false, paths: [], readOptions: none, writeOptions: none },
 };
