@@ -1,4 +1,5 @@
 import { parse } from 'csv-parse/sync';
+import { MillraceError } from '../../schema/errors.ts';
 import type { Batch, Outcome, OutgoingRow, Polled } from '../application.ts';
 import type { Attempt } from '../connector.ts';
 import { identify, lookUp, type Target } from './by-id.ts';
@@ -27,7 +28,11 @@ async function readFile(org: Org, handle: string, file: string, attempt: Attempt
   );
   if (answer.status === 404) return undefined;
   if (answer.status >= 400) throw refused(org, answer);
-  return parse(answer.text, { columns: true, bom: true, skip_empty_lines: true, relax_column_count: true });
+  try {
+    return parse(answer.text, { columns: true, bom: true, skip_empty_lines: true });
+  } catch (cause) {
+    throw new MillraceError('unavailable', `connection ${org.name}: ${file} of the job ${handle} came incomplete`, { cause });
+  }
 }
 
 /** `REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --` */

@@ -187,7 +187,9 @@ function parseQuery(soql: string): AskedQuery | FakeAnswer {
   if (literals.some(([, text]) => (text === undefined) !== (field.type === 'double'))) {
     return error(400, 'INVALID_FIELD', `value of filter criterion for field '${by}' must be of another type`);
   }
-  const values = literals.map(([, text, bare = '']) => text?.replaceAll(/\\(.)/g, (_, one: string) => escapes[one] ?? one) ?? bare);
+  const values = literals.map(
+    ([, text, bare = '']) => text?.replaceAll(/\\(.)/g, (_, one: string) => escapes[one] ?? one) ?? String(Number(bare)),
+  );
   return {
     object,
     by,
