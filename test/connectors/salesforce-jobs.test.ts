@@ -207,9 +207,10 @@ describe('salesforce jobs', () => {
       assert.equal(statuses(updated), 'acknowledged acknowledged rejected');
       assert.equal(updated[2]?.status === 'rejected' ? updated[2].reason : '', 'no Account has this External__c');
       assert.equal(accountOf(org, 2)?.['AnnualRevenue'], 4);
-      const deletion: Batch = { operation: 'delete', rows };
+      const gone = row(8, {}, { remoteId: '001000000000999AAA' });
+      const deletion: Batch = { operation: 'delete', rows: [...rows, gone] };
       const deleted = await finish(application, await start(application, deletion), deletion);
-      assert.equal(statuses(deleted), 'acknowledged acknowledged acknowledged');
+      assert.equal(statuses(deleted), 'acknowledged acknowledged acknowledged acknowledged');
       assert.deepEqual(org.vendor.records().get('Account'), []);
     }));
 });
