@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { MillraceError } from '../../schema/errors.ts';
 import type { Operation, Settling } from '../../schema/sync.ts';
-import type { Application, ApplicationRequest, Batch, Outcome } from '../application.ts';
+import type { Application, ApplicationContext, ApplicationRequest, Batch, Outcome } from '../application.ts';
 import type { Attempt } from '../connector.ts';
 import { checkWritable, removeLeftovers, replaceFile, targetOf } from './application-folder.ts';
 import { csvBytes, ndjsonBytes, type Layout } from './application-rows.ts';
@@ -20,9 +20,14 @@ const writes: Readonly<Record<Operation, Settling>> = {
 
 /**
  * A folder that gets a file for each batch: `<object>-<run>-<first row's number>.csv`. An attempt that sends the same rows again replaces
- * the file. `object` is a name, or folders and a name.
+ * the file. `object` is a name, or folders and a name. With a transport the text of the file is only shown.
  */
-export async function openApplication(settings: FilesSettings, name: string, request: ApplicationRequest): Promise<Application> {
+export async function openApplication(
+  settings: FilesSettings,
+  name: string,
+  request: ApplicationRequest,
+  { transport }: Pick<ApplicationContext, 'transport'> = {},
+): Promise<Application> {
   const parsed = filesWriteOptions.safeParse(request.write);
   if (!parsed.success) {
     const found = parsed.error.issues.map((issue) => `write.${issue.path.join('.')}: ${issue.message}`);
@@ -37,9 +42,13 @@ export async function openApplication(settings: FilesSettings, name: string, req
     const [first] = batch.rows;
     if (first === undefined) return [];
     const target = targetOf(root, request.object);
+    const bytes = format === 'csv' ? csvBytes(layout, batch, formulas) : ndjsonBytes(layout, batch);
+    if (transport !== undefined) {
+      await transport({ method: 'WRITE', url: `${request.object}.${format}`, headers: {}, body: Buffer.from(bytes).toString() });
+      return batch.rows.map(() => ({ status: 'acknowledged' }));
+    }
     const begins = `${target.stem}-${runOf(attempt)}-`;
     await (tidied ??= removeLeftovers(target, begins));
-    const bytes = format === 'csv' ? csvBytes(layout, batch, formulas) : ndjsonBytes(layout, batch);
     await replaceFile(target, `${begins}${String(first.no).padStart(10, '0')}.${format}`, bytes, attempt.signal);
     return batch.rows.map(() => ({ status: 'acknowledged' }));
   };

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import { MillraceError } from '../../../schema/errors.ts';
-import type { Application, ApplicationRequest, Batch, Outcome } from '../../application.ts';
+import type { Application, ApplicationContext, ApplicationRequest, Batch, Outcome } from '../../application.ts';
 import type { Attempt } from '../../connector.ts';
+import type { Transport } from '../../http/stores.ts';
 import type { Session } from '../session.ts';
 import type { PostgresSettings } from '../settings.ts';
 import { checkTable, refusalOfTable } from './check.ts';
@@ -23,8 +24,13 @@ const timeouts: Readonly<Record<string, string>> = {
   transaction_timeout: `${requestTimeout}ms`,
 };
 
-/** A table of a PostgreSQL database, written batch by batch, each in one transaction. */
-export async function openApplication(settings: PostgresSettings, name: string, request: ApplicationRequest): Promise<Application> {
+/** A table of a PostgreSQL database, written batch by batch, each in one transaction; with a transport its statements are only shown. */
+export async function openApplication(
+  settings: PostgresSettings,
+  name: string,
+  request: ApplicationRequest,
+  { transport }: Pick<ApplicationContext, 'transport'> = {},
+): Promise<Application> {
   const sessions = openSessions(settings, name, timeouts);
   let prepared: Promise<TargetTable> | undefined;
 
@@ -47,6 +53,7 @@ export async function openApplication(settings: PostgresSettings, name: string, 
     const table = await tableFor(attempt);
     const until = performance.now() + requestTimeout;
     const statements = statementsOf(table, request.match, operation, rows);
+    if (transport !== undefined) return await show(statements, { transport, object: request.object });
     return await sessions.use(
       attempt,
       async (session) => {
@@ -76,6 +83,15 @@ export async function openApplication(settings: PostgresSettings, name: string, 
 }
 
 const absent: Outcome = { status: 'rejected', reason: 'no row of the table has this match', code: 'not-found' };
+
+/** Hands the statements over in place of running them. */
+async function show(
+  statements: readonly Statement[],
+  { transport, object }: { readonly transport: Transport; readonly object: string },
+): Promise<readonly Outcome[]> {
+  for (const { sql, json } of statements) await transport({ method: 'SQL', url: object, headers: {}, body: `${sql}\n$1: ${json}` });
+  return statements.flatMap(({ rows }) => rows.map(() => ({ status: 'acknowledged' })));
+}
 
 interface Writing {
   readonly name: string;
