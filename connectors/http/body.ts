@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { pipeline, Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { MillraceError } from '../../schema/errors.ts';
 
@@ -50,9 +49,7 @@ export async function readBody(response: IncomingMessage, maxBytes: number): Pro
     },
   });
   const limit = (bytes: number): number => (bytes > ratioFrom ? Math.min(maxBytes, received * maxRatio) : maxBytes);
-  let body: Buffer = Buffer.alloc(0);
-  await pipeline(response, counted, inflate, async (stream: AsyncIterable<Buffer>) => {
-    body = await collect(stream, limit);
-  });
-  return body;
+  // The reader below meets each failure itself; whichever of the streams ends takes the others with it.
+  pipeline(response, counted, inflate, () => undefined);
+  return await collect(inflate, limit);
 }

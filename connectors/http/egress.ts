@@ -46,12 +46,13 @@ export function isPublicAddress(address: string): boolean {
   }
 }
 
-/** What a guard needs to know; `lookup` is the system's but in tests. */
+/** What a guard needs to know; `lookup` and `isPublic` are those of the system but in tests. */
 export interface Egress {
   /** The connection's name, for messages. */
   readonly name: string;
   readonly allowPrivate: boolean;
   readonly lookup?: typeof systemLookup;
+  readonly isPublic?: (address: string) => boolean;
 }
 
 function refusal(name: string): MillraceError {
@@ -62,22 +63,22 @@ function refusal(name: string): MillraceError {
 }
 
 /** Refuses what isn't http or https, or whose host is an address that isn't public; names are checked when they are looked up. Throws `config`. */
-export function checkUrl(url: URL, { name, allowPrivate }: Egress): void {
+export function checkUrl(url: URL, { name, allowPrivate, isPublic = isPublicAddress }: Egress): void {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     throw new MillraceError('config', `connection ${name}: a url must begin with https:// or http://`);
   }
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (!allowPrivate && isIP(host) !== 0 && !isPublicAddress(host)) throw refusal(name);
+  if (!allowPrivate && isIP(host) !== 0 && !isPublic(host)) throw refusal(name);
 }
 
 /** A lookup that the socket itself uses, so that the address that was checked is the one that is connected to. */
-export function guardedLookup({ name, allowPrivate, lookup = systemLookup }: Egress): LookupFunction {
+export function guardedLookup({ name, allowPrivate, lookup = systemLookup, isPublic = isPublicAddress }: Egress): LookupFunction {
   return (host, options, callback) => {
     const all: LookupOptions & { all: true } = { ...options, all: true };
     lookup(host, all, (error, addresses) => {
       if (error !== null) return callback(error, '', 0);
       const [first] = addresses;
-      const isRefused = ({ address }: LookupAddress): boolean => !allowPrivate && !isPublicAddress(address);
+      const isRefused = ({ address }: LookupAddress): boolean => !allowPrivate && !isPublic(address);
       if (first === undefined || addresses.some(isRefused)) return callback(refusal(name), '', 0);
       if (options.all === true) return callback(null, addresses);
       return callback(null, first.address, first.family);

@@ -40,7 +40,7 @@ export interface HttpClientOptions {
 /** What tests put in place of time and name resolution. */
 export interface HttpClientParts {
   readonly clock?: Clock;
-  readonly lookup?: Egress['lookup'];
+  readonly egress?: Pick<Egress, 'lookup' | 'isPublic'>;
 }
 
 /** Longest that a request waits for leave inside. */
@@ -96,7 +96,7 @@ function vendorOf(
 }
 
 /** The client of a connection, open for one step. */
-export function createHttpClient(options: HttpClientOptions, { clock = systemClock, lookup }: HttpClientParts = {}): HttpClient {
+export function createHttpClient(options: HttpClientOptions, { clock = systemClock, egress }: HttpClientParts = {}): HttpClient {
   const { name, baseUrl, settings, context } = options;
   const { transport } = context;
   const origin = originOf(options);
@@ -105,7 +105,7 @@ export function createHttpClient(options: HttpClientOptions, { clock = systemClo
   const patience = patienceOf(limits);
   const stores = transport === undefined ? context : memoryStores(clock);
   const auth = transport === undefined ? settings.auth : shownAuth(settings.auth);
-  const network = openExchange({ name, allowPrivate: settings.allow_private ?? false, ...(lookup === undefined ? {} : { lookup }) });
+  const network = openExchange({ name, allowPrivate: settings.allow_private ?? false, ...egress });
   const exchange = transport === undefined ? network : showing(transport, options);
   const limiter = limiterOf(options, stores.limits, limits, timeout, clock);
   const authorizer = openAuthorizer(auth, { name, exchange: network, timeout, clock }, stores.tokens);
