@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { failureMessage } from '../client/failure-message.ts';
 import { latestRuns } from '../client/run-history.ts';
 import type { RunReport } from '../schema/run.ts';
+import type { SyncReport } from '../schema/sync.ts';
 import type { Standing } from '../schema/watch.ts';
 
 const looksAt = 20;
@@ -9,19 +10,22 @@ const shows = 10;
 
 const quoted = (text: string): string => text.replaceAll("'", "''");
 
-/** The newest run that loaded its streams; one that was skipped did not. */
-async function lastSuccess(client: Client, project: string, name: string): Promise<number | null> {
-  for (const run of await latestRuns(client, { kind: 'pipeline', definition: { project, name } }, looksAt)) {
+/** A run that was skipped loaded nothing; but a continuous sync that found nothing new has the application as the model is. */
+const isSuccess = ({ status, pulse }: Pick<RunReport, 'status'> & Pick<SyncReport, 'pulse'>): boolean =>
+  status === 'succeeded' || (status === 'skipped' && pulse !== undefined);
+
+/** The end of the newest run that did what it is for. */
+async function lastSuccess(client: Client, kind: 'pipeline' | 'sync', project: string, name: string): Promise<number | null> {
+  for (const run of await latestRuns(client, { kind, definition: { project, name } }, looksAt)) {
     if (run.state !== 'succeeded' || run.endedAt === undefined) continue;
-    const report: Pick<RunReport, 'status'> = await client.workflow.getHandle(run.workflowId, run.runId).result();
-    if (report.status === 'succeeded') return run.endedAt.getTime();
+    if (isSuccess(await client.workflow.getHandle(run.workflowId, run.runId).result())) return run.endedAt.getTime();
   }
   return null;
 }
 
-/** What the streams under way do, and why they are tried again. */
+/** What the streams under way do, or the delivery of a sync, and why they are tried again. */
 async function underWay(client: Client, project: string, name: string): Promise<Standing['underWay']> {
-  const query = `WorkflowType = 'stream' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${quoted(`${project}/${name}/`)}'`;
+  const query = `WorkflowType IN ('stream', 'deliver') AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${quoted(`${project}/${name}/`)}'`;
   const found: { workflowId: string; runId: string; sentence: string }[] = [];
   for await (const { workflowId, runId, startTime } of client.workflow.list({ query })) {
     const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
@@ -36,7 +40,8 @@ async function underWay(client: Client, project: string, name: string): Promise<
   return found;
 }
 
-/** How a pipeline stands: its last success, and what its runs under way wait for. */
+/** How a pipeline or sync stands, which share their names: its last success, and what its runs under way wait for. */
 export async function findStanding(client: Client, project: string, name: string): Promise<Standing> {
-  return { lastSuccess: await lastSuccess(client, project, name), underWay: await underWay(client, project, name) };
+  const last = (await lastSuccess(client, 'pipeline', project, name)) ?? (await lastSuccess(client, 'sync', project, name));
+  return { lastSuccess: last, underWay: await underWay(client, project, name) };
 }
