@@ -103,22 +103,24 @@ async function sendOnce(sending: Sending, item: Item): Promise<Sent> {
 }
 
 /**
- * Finds the rows for which a request was refused: halves of it are sent until one row stands alone. When the first half passes, the
- * second holds the row and is halved at once, so that it takes about log2 n requests.
+ * Finds the row for which a request was refused: halves of it are sent until one row stands alone. When the first half passes, the
+ * second holds the row and is halved at once, and what was left aside goes by one request in the end: about log2 n requests.
  */
 async function isolate(sending: Sending, item: Item, error: MillraceError): Promise<void> {
   let suspects = item.rows;
   let refusal: MillraceError | undefined = error;
+  let aside: readonly SizedRow[] = [];
   while (suspects.length > 1) {
     const [first, second] = halves(suspects);
     const sent = await sendOnce(sending, { ...item, rows: first });
-    if (sent === 'troubled') return sending.work.add({ ...item, rows: second });
     if (sent === 'answered') [suspects, refusal] = [second, undefined];
     else {
-      sending.work.add({ ...item, rows: second });
+      aside = [...second, ...aside];
+      if (sent === 'troubled') return sending.work.add({ ...item, rows: aside });
       [suspects, refusal] = [first, sent.refused];
     }
   }
+  if (aside.length > 0) sending.work.add({ ...item, rows: aside });
   if (refusal === undefined) {
     const sent = await sendOnce(sending, { ...item, rows: suspects });
     if (typeof sent === 'string') return;
