@@ -16,7 +16,7 @@ const reply = z.looseObject({ message: z.string(), errors: z.array(z.unknown()).
 const objectError = z.looseObject({ type: z.string(), input_array: z.string(), index: z.int().min(0) });
 
 /** An error of one object by its position in the array that was sent. */
-export interface ObjectError {
+interface ObjectError {
   readonly index: number;
   readonly reason: string;
 }

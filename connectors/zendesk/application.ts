@@ -107,7 +107,7 @@ async function send(account: Account, writing: Writing, batch: Batch, attempt: A
   if (performance.now() - began > account.client.requestTimeout) {
     throw new MillraceError('unavailable', `connection ${account.name}: looking up what is there took too long; nothing was sent`);
   }
-  return await startJobs(account, planOf(batch, writing, ids), batch.rows.length, writing, attempt);
+  return await startJobs(account, planOf(batch, writing, ids), batch, writing, attempt);
 }
 
 async function check(account: Account, opened: Opened, attempt: Attempt): Promise<CheckReport> {

@@ -16,12 +16,28 @@ type JobStatus = z.infer<typeof jobStatus>;
 const started = z.looseObject({ job_status: z.looseObject({ id: z.string() }) });
 const shown = z.looseObject({ job_statuses: z.array(jobStatus) });
 
-/** Jobs of a batch with the positions of their rows, and the rows that belong to none. */
+/**
+ * Jobs of a batch with the numbers of their rows in the order of the request, as runs (first, how many), and the numbers of rows that belong
+ * to none. Numbers, for a batch may be in another order when it is polled.
+ */
 const handle = z.strictObject({
-  jobs: z.array(z.strictObject({ id: z.string(), rows: z.array(z.int()) })),
+  jobs: z.array(z.strictObject({ id: z.string(), rows: z.array(z.tuple([z.int(), z.int()])) })),
   left: z.array(z.tuple([z.int(), z.enum(['missing', 'exists', 'gone', 'unnamed'])])),
 });
 type Handle = z.infer<typeof handle>;
+
+function runsOf(nos: readonly number[]): [number, number][] {
+  const runs: [number, number][] = [];
+  for (const no of nos) {
+    const last = runs.at(-1);
+    if (last !== undefined && no === last[0] + last[1]) last[1] += 1;
+    else runs.push([no, 1]);
+  }
+  return runs;
+}
+
+const numbersOf = (runs: readonly (readonly [number, number])[]): readonly number[] =>
+  runs.flatMap(([first, count]) => Array.from({ length: count }, (_, more) => first + more));
 
 /** Milliseconds until it is worth asking. */
 const pause = 1_000;
@@ -42,22 +58,24 @@ function leftOutcome(left: Left, { kind, match }: Writing): Outcome {
 export async function startJobs(
   account: Account,
   plan: BatchPlan,
-  rows: number,
+  { rows }: Batch,
   writing: Writing,
   attempt: Attempt,
 ): Promise<readonly Outcome[] | StartedJob> {
-  if (plan.parts.length === 0) return arrange(rows, new Map(plan.left.map(([index, left]) => [index, leftOutcome(left, writing)])));
+  const numberAt = (index: number): number => rows[index]?.no ?? -1;
+  const left: Handle['left'] = plan.left.map(([index, reason]) => [numberAt(index), reason]);
+  if (plan.parts.length === 0) return arrange(rows, new Map(left.map(([no, reason]) => [no, leftOutcome(reason, writing)])));
   const settled = await Promise.allSettled(plan.parts.map(async ({ request }) => await ask(account, request, started, attempt)));
-  const jobs = settled.map((part, no) => {
+  const jobs = settled.map((part, at) => {
     if (part.status === 'rejected') throw part.reason;
-    return { id: part.value.job_status.id, rows: [...(plan.parts[no]?.rows ?? [])] };
+    return { id: part.value.job_status.id, rows: runsOf((plan.parts[at]?.rows ?? []).map(numberAt)) };
   });
-  const written: Handle = { jobs, left: plan.left.map(([index, left]) => [index, left]) };
+  const written: Handle = { jobs, left };
   return { handle: JSON.stringify(written), after: pause };
 }
 
-const arrange = (count: number, outcomes: ReadonlyMap<number, Outcome>, missing = 'Zendesk told nothing of it'): readonly Outcome[] =>
-  Array.from({ length: count }, (_, index) => outcomes.get(index) ?? { status: 'unknown', reason: missing });
+const arrange = (rows: Batch['rows'], outcomes: ReadonlyMap<number, Outcome>): readonly Outcome[] =>
+  rows.map(({ no }) => outcomes.get(no) ?? { status: 'unknown', reason: 'Zendesk told nothing of it' });
 
 /** Asks about jobs: 100 a request. Zendesk forgets a job after an hour, or when 100 younger ones are there. */
 export async function pollJobs(
@@ -82,18 +100,18 @@ function polledOf({ jobs, left }: Handle, batch: Batch, statuses: ReadonlyMap<st
   if (lost !== undefined) return { lost: `Zendesk does not know the job ${lost.id} any more: it keeps 100, for an hour` };
   const known = jobs.flatMap(({ id, rows }) => {
     const status = statuses.get(id);
-    return status === undefined ? [] : [{ status, rows }];
+    return status === undefined ? [] : [{ status, nos: numbersOf(rows) }];
   });
   if (known.some(({ status }) => !ended.has(status.status))) return { after: pause };
-  const outcomes = new Map<number, Outcome>(left.map(([index, reason]) => [index, leftOutcome(reason, writing)]));
-  for (const { status, rows } of known) {
+  const outcomes = new Map<number, Outcome>(left.map(([no, reason]) => [no, leftOutcome(reason, writing)]));
+  for (const { status, nos } of known) {
     const results = status.results ?? [];
     const silent = status.message ?? 'without a result for it';
-    for (const index of rows) outcomes.set(index, { status: 'unknown', reason: `the job ${status.status}: ${silent}` });
+    for (const no of nos) outcomes.set(no, { status: 'unknown', reason: `the job ${status.status}: ${silent}` });
     results.forEach((one, position) => {
-      const index = rows[one.index ?? (results.length === rows.length ? position : -1)];
-      if (index !== undefined) outcomes.set(index, outcomeOf(one, batch.operation, writing));
+      const no = nos[one.index ?? (results.length === nos.length ? position : -1)];
+      if (no !== undefined) outcomes.set(no, outcomeOf(one, batch.operation, writing));
     });
   }
-  return { outcomes: arrange(batch.rows.length, outcomes) };
+  return { outcomes: arrange(batch.rows, outcomes) };
 }

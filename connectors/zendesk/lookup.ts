@@ -10,7 +10,10 @@ const object = z.looseObject({
   email: z.string().nullable().catch(null),
   active: z.boolean().catch(true),
 });
-const answers = z.looseObject({ users: z.array(object).optional(), organizations: z.array(object).optional() });
+const answers = {
+  users: z.looseObject({ users: z.array(object) }).transform(({ users }) => users),
+  organizations: z.looseObject({ organizations: z.array(object) }).transform(({ organizations }) => organizations),
+};
 type Found = z.infer<typeof object>;
 
 /** Characters of one look-up's values, so that its address stays short. */
@@ -64,8 +67,8 @@ export async function findIds(
   const ids = new Map<string, string>();
   for (const [path, query] of questions(match, values)) {
     const request = { method: 'GET', path: `api/v2/${plural}/${path}.json`, query, repeatable: true } as const;
-    const answer = await ask(account, request, answers, attempt);
-    for (const found of answer[plural] ?? []) if (found.active) ids.set(nameOf(found, match), String(found.id));
+    for (const found of await ask(account, request, answers[plural], attempt))
+      if (found.active) ids.set(nameOf(found, match), String(found.id));
   }
   return names.map((name) => (name === undefined ? undefined : ids.get(name)));
 }

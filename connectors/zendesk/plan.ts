@@ -6,7 +6,7 @@ import { bodyOf, type Kind, plainText } from './kind.ts';
 export type Left = 'missing' | 'exists' | 'gone' | 'unnamed';
 
 /** A request that starts a job, and the positions of its rows in the batch. */
-export interface Part {
+interface Part {
   readonly request: HttpRequest;
   readonly rows: readonly number[];
 }

@@ -26,4 +26,3 @@ export const zendeskWriteOptions = z
       .optional(),
   })
   .describe('How users are written.');
-export type ZendeskWriteOptions = z.infer<typeof zendeskWriteOptions>;
