@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { Braze } from './braze.ts';
+import { startFake, type Fake } from './fake.ts';
+import { startHubspot } from './hubspot.ts';
+import { connectionText, startPage, variablesText, type ShownFake } from './page.ts';
+import { Salesforce, salesforceApp } from './salesforce.ts';
+import { Zendesk } from './zendesk.ts';
+
+const firstPort = 4700;
+
+/** Starts every fake there is, on fixed ports of loopback from `port` + 1 on. */
+async function startAll(port: number): Promise<readonly ShownFake[]> {
+  const hubspot = await startHubspot({ port: port + 1 });
+  hubspot.memberships.addList('42', 'At risk');
+  const salesforce = await startFake(new Salesforce(), port + 2);
+  const brazeVendor = new Braze();
+  const braze = await startFake(brazeVendor, port + 3);
+  const zendeskVendor = new Zendesk();
+  const zendesk = await startFake(zendeskVendor, port + 4);
+  const settings = (fake: Fake) => ({ type: fake.name, url: fake.url, allow_private: true });
+  const auth = { type: 'client-credentials', client_id: salesforceApp.clientId, client_secret: '${env:SALESFORCE_SECRET}' };
+  return [
+    { fake: hubspot, connection: { ...settings(hubspot), token: '${env:HUBSPOT_TOKEN}' }, secrets: { HUBSPOT_TOKEN: 'pat-fake' } },
+    {
+      fake: salesforce,
+      connection: { ...settings(salesforce), auth },
+      secrets: { SALESFORCE_SECRET: salesforceApp.clientSecret },
+    },
+    { fake: braze, connection: { ...settings(braze), api_key: '${env:BRAZE_KEY}' }, secrets: { BRAZE_KEY: brazeVendor.apiKey } },
+    {
+      fake: zendesk,
+      connection: { ...settings(zendesk), email: zendeskVendor.email, api_token: '${env:ZENDESK_TOKEN}' },
+      secrets: { ZENDESK_TOKEN: zendeskVendor.token },
+    },
+  ];
+}
+
+const port = Number(process.argv[2] ?? firstPort);
+const shown = await startAll(port);
+await using page = await startPage(shown, port);
+console.log(`Fake applications, empty at each start; their records and effects: ${page.url}\n`);
+for (const one of shown) console.log(variablesText(one));
+console.log('\nconnections:');
+for (const one of shown) console.log(`  ${connectionText(one)}`);
+console.log('\nCtrl-C ends.');
+await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+await Promise.all(shown.map(async ({ fake }) => await fake[Symbol.asyncDispose]()));
