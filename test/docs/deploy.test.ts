@@ -10,7 +10,15 @@ import { createDatabase, dropDatabase, postgresUrl } from '../servers.ts';
 
 const run = promisify(execFile);
 const unique = `${process.pid}_${Date.now().toString(36)}`;
-const names = ['millrace_source', 'millrace_warehouse', 'millrace_analyst', 'millrace_operator', 'millrace_data_steward', 'app_owner'];
+const names = [
+  'millrace_source',
+  'millrace_warehouse',
+  'millrace_analyst',
+  'millrace_operator',
+  'millrace_data_steward',
+  'millrace_sync_reader',
+  'app_owner',
+];
 const roleOf = (name: string): string => `${name}_${unique}`;
 
 /** A script of the guide, with roles of this test's own: roles are shared by all databases of a server. */
@@ -101,6 +109,14 @@ describe('the deployment guide', function () {
       await refused(warehouse, 'millrace_operator', 'SELECT * FROM _millrace.rejections');
       await sql(warehouse, `SET ROLE ${roleOf('millrace_data_steward')}; SELECT * FROM _millrace.rejections`);
       assert.deepEqual(await sql(warehouse, 'SELECT DISTINCT rule FROM _millrace.rejections'), [{ rule: 'cast bigint' }]);
+    });
+
+    it('let readers of syncs see what was sent, by the views alone', async () => {
+      await sql(warehouse, await script('sync-reader-role.sql'));
+      for (const view of ['sync_runs', 'ledger', 'sync_open', 'sync_log'])
+        await sql(warehouse, `SET ROLE ${roleOf('millrace_sync_reader')}; SELECT * FROM _millrace.${view}`);
+      await refused(warehouse, 'millrace_sync_reader', 'SELECT * FROM _millrace.ledger_rows');
+      await refused(warehouse, 'millrace_sync_reader', 'SELECT * FROM _millrace.rejections');
     });
 
     it('keep the source as it is', async () => {
