@@ -10,6 +10,7 @@ import type { SendInput } from './send-rows.ts';
 import { isMarked, settlingOf } from './send/context.ts';
 import { withHold } from './send/hold.ts';
 import { outgoingRows } from './send/outgoing.ts';
+import { patientAttempt } from './send/patient.ts';
 import { usualPace, type Pace } from './send/pace.ts';
 
 export interface PollInput extends SendInput {
@@ -106,6 +107,8 @@ export const createPollJobs = (deps: Dependencies, pace: Pace = usualPace) =>
     await using opened = await openSync(deps, input.sync, input.planned);
     await using ledger = await deps.openSyncBooks(input.sync.state);
     const { application } = opened;
-    const patience = { attempt, wait: application.limits.requestTimeout + pace.lease, progress: undefined };
-    return await withHold(ledger, input.run, patience, (hold) => poll({ input, application, books: ledger, hold, attempt }));
+    const { requestTimeout } = application.limits;
+    using patient = patientAttempt(attempt, requestTimeout);
+    const patience = { attempt, patient, wait: requestTimeout + pace.lease, progress: undefined };
+    return await withHold(ledger, input.run, patience, (hold) => poll({ input, application, books: ledger, hold, attempt: patient }));
   };

@@ -9,6 +9,7 @@ import { currentAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
 import { openSync } from './open-sync.ts';
 import { withHold } from './send/hold.ts';
+import { patientAttempt } from './send/patient.ts';
 import { usualPace, type Pace } from './send/pace.ts';
 import { sendSlice, type Sliced } from './send/send-slice.ts';
 
@@ -62,7 +63,9 @@ export const createSendRows = (deps: Dependencies, pace: Pace = usualPace) =>
     await using ledger = await deps.openSyncBooks(sync.state);
     const { application, books } = opened;
     const details = { position: progress.position, jobs: progress.jobs, after: progress.after };
-    const patience = { attempt, wait: application.limits.requestTimeout + pace.lease, progress: details };
+    const { requestTimeout } = application.limits;
+    using patient = patientAttempt(attempt, requestTimeout + pace.lease);
+    const patience = { attempt, patient, wait: requestTimeout + pace.lease, progress: details };
     const send = (hold: Hold): Promise<Sliced> =>
       sendSlice({
         sync,
@@ -74,6 +77,7 @@ export const createSendRows = (deps: Dependencies, pace: Pace = usualPace) =>
         ledger,
         hold,
         attempt,
+        patient,
         pace,
         stubborn: info.attempt >= stubbornAttempt,
       });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
 import pg from 'pg';
+import type { Dependencies } from '../activities/dependencies.ts';
 import { taskQueueOf } from '../client/names.ts';
 import { dataConverterOf } from '../client/payload-codec.ts';
 import type { PayloadKeys } from '../client/payload-keys.ts';
@@ -80,10 +81,15 @@ export interface WorkerPlace {
   readonly keys?: PayloadKeys;
   /** Where references to secrets are looked up; the process's own when not given. */
   readonly environment?: NodeJS.ProcessEnv;
+  /** Changes what the worker gives to activities. */
+  readonly wrap?: (dependencies: Dependencies) => Dependencies;
 }
 
 /** Starts a worker on a project of a unique name. */
-export async function openProject(prefix = 'test', { keys, environment = process.env }: WorkerPlace = {}): Promise<TestProject> {
+export async function openProject(
+  prefix = 'test',
+  { keys, environment = process.env, wrap = (same) => same }: WorkerPlace = {},
+): Promise<TestProject> {
   const project = `${prefix}-${randomBytes(5).toString('hex')}`;
   const folder = await mkdtemp(join(tmpdir(), 'millrace-project-'));
   quietRuntime();
@@ -95,7 +101,7 @@ export async function openProject(prefix = 'test', { keys, environment = process
     connection: native,
     namespace: 'default',
     taskQueue: taskQueueOf(project),
-    dependencies: await openDependencies({ staging: join(folder, 'staging'), environment, client }),
+    dependencies: wrap(await openDependencies({ staging: join(folder, 'staging'), environment, client })),
     workflowBundle: await testBundle(keys === undefined ? 'clear' : 'encoded'),
     dataConverter,
   });

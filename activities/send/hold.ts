@@ -15,6 +15,16 @@ async function wait(milliseconds: number, attempt: Attempt, progress: unknown): 
   }
 }
 
+export interface Patience {
+  readonly attempt: Attempt;
+  /** For the books: it outlives a cancellation of the attempt. */
+  readonly patient: Attempt;
+  /** Milliseconds after which nothing of the attempt before can be under way. */
+  readonly wait: number;
+  /** For heartbeats while it waits. */
+  readonly progress: unknown;
+}
+
 /**
  * Does something with the hold of a sync's books. Where the attempt before didn't let go, it first waits until no request of it can be
  * under way any more; lets go at the end, when `work` has left none under way.
@@ -22,19 +32,17 @@ async function wait(milliseconds: number, attempt: Attempt, progress: unknown): 
 export async function withHold<Result>(
   books: SyncBooks,
   run: SyncRunName,
-  { attempt, wait: longest, progress }: { readonly attempt: Attempt; readonly wait: number; readonly progress: unknown },
+  { attempt, patient, wait: longest, progress }: Patience,
   work: (hold: Hold) => Promise<Result>,
 ): Promise<Result> {
-  const hold = await books.hold(run, attempt);
+  const hold = await books.hold(run, patient);
   if (hold.wait) await wait(longest, attempt, progress);
-  // A cancelled step lets go too.
-  const letGo = (): Promise<void> => books.release(hold, { ...attempt, signal: new AbortController().signal });
   try {
     const result = await work(hold);
-    await letGo();
+    await books.release(hold, patient);
     return result;
   } catch (error) {
-    if (!(error instanceof MillraceError && error.code === 'fenced')) await letGo().catch(() => undefined);
+    if (!(error instanceof MillraceError && error.code === 'fenced')) await books.release(hold, patient).catch(() => undefined);
     throw error;
   }
 }

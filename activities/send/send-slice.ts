@@ -35,25 +35,10 @@ export interface Slice {
   readonly ledger: SyncBooks;
   readonly hold: Hold;
   readonly attempt: Attempt;
+  /** The same for requests and books: it outlives a cancellation, so that what is under way ends well. */
+  readonly patient: Attempt;
   readonly pace: Pace;
   readonly stubborn: boolean;
-}
-
-/** An attempt for requests: a cancellation gives them the time that they may take. */
-function patient(attempt: Attempt, requestTimeout: number): Attempt & Disposable {
-  const controller = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const cancelled = (): void => void (timer = setTimeout(() => controller.abort(attempt.signal.reason), requestTimeout));
-  attempt.signal.addEventListener('abort', cancelled, { once: true });
-  return {
-    signal: controller.signal,
-    name: attempt.name,
-    beat: () => undefined,
-    [Symbol.dispose]() {
-      clearTimeout(timer);
-      attempt.signal.removeEventListener('abort', cancelled);
-    },
-  };
 }
 
 /** Where the sending stands, and what ended it before its time. */
@@ -67,14 +52,13 @@ export interface Sliced {
  * answered and every outcome durable, unless the books failed.
  */
 export async function sendSlice(slice: Slice): Promise<Sliced> {
-  const { sync, application, planned, progress, hold, attempt, pace } = slice;
+  const { sync, application, planned, progress, hold, attempt, patient, pace } = slice;
   const { limits } = application;
   const startedAt = performance.now();
   const done = trackDone(progress.position, planned);
   const jobs: SyncJob[] = [...progress.jobs];
   let after = progress.after;
   let stopped: { readonly error: unknown } | undefined;
-  using requests = patient(attempt, limits.requestTimeout);
 
   const stop = (error: unknown): void => {
     stopped ??= { error };
@@ -85,7 +69,7 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
   const writer = openLedgerWriter({
     books: slice.ledger,
     hold,
-    attempt: requests,
+    attempt: patient,
     lease: pace.lease,
     counts: progress.counts,
     onFailure: stop,
@@ -116,7 +100,7 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
     writer,
     work,
     pace,
-    attempt: requests,
+    attempt: patient,
     stubborn: slice.stubborn,
     calls: new Set(),
     isStopped: () => stopped !== undefined,
@@ -134,7 +118,7 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
     from: progress.position,
     pageRows,
     limits,
-    page: (from, limit) => slice.books.rows(hold.run, from, limit, requests),
+    page: (from, limit) => slice.books.rows(hold.run, from, limit, patient),
     toRow: outgoingRows(sync, slice.columns, application.changedOnly),
     leftOut: (no) => jobs.some(({ rows }) => isIn(rows, no)),
     settles: (operation) => isMarked(settlingOf(sending, operation)),

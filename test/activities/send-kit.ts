@@ -1,6 +1,7 @@
 import type { Attempt } from '../../connectors/connector.ts';
 import type { Application } from '../../connectors/application.ts';
 import type { Hold, PlannedRow } from '../../connectors/sync-books.ts';
+import { patientAttempt } from '../../activities/send/patient.ts';
 import type { Pace } from '../../activities/send/pace.ts';
 import { sendSlice, type Sliced } from '../../activities/send/send-slice.ts';
 import type { SyncDefinition } from '../../schema/sync-definition.ts';
@@ -74,6 +75,7 @@ export function sendingOf(ledgered: Ledgered, plan: readonly PlannedRow[], optio
         ledger: books,
         hold: hold ?? (await books.hold(memoryRun, attempt)),
         attempt,
+        patient: patientAttempt(attempt, 300),
         pace: { ...testPace, ...options.pace },
         stubborn,
       });
