@@ -1,5 +1,6 @@
 import type { Connector } from '../connector.ts';
 import { openApplication } from './application/application.ts';
+import { openSyncBooks } from './ledger/sync-books.ts';
 import type { PostgresSettings } from './settings.ts';
 import { postgresReadOptions, postgresSettings } from './settings.ts';
 import { openSource } from './source.ts';
@@ -13,4 +14,5 @@ export const postgres: Connector<PostgresSettings> = {
   openSource,
   openApplication,
   openWarehouse: async (settings, name) => await openWarehouse(settings, name),
+  openSyncBooks,
 };

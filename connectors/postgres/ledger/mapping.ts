@@ -1,0 +1,34 @@
+import type { SyncDefinition } from '../../../schema/sync-definition.ts';
+
+/** What a ledger belongs to. */
+export interface Mapping {
+  /** Which object of which application, found by which fields, for which key: under another one the ledger says nothing. */
+  readonly address: string;
+  /** The fields that are sent, in order. */
+  readonly fields: string;
+}
+
+/** The definition's mapping in words that people read in the books. */
+export function mappingOf(sync: SyncDefinition): Mapping {
+  const match = sync.match.map((pair) => pair.field).join(', ');
+  return {
+    address: `${sync.to.name}.${sync.object} found by ${match}, key ${sync.model.key.join(', ')}`,
+    fields: sync.map.map(({ field, whenNull }) => (whenNull === 'keep' ? `${field} (NULL is kept)` : field)).join(', '),
+  };
+}
+
+/** The mapping that the ledger was written under; null before anything was planned. */
+export interface BookedMapping {
+  readonly address: string | null;
+  readonly mapping: string | null;
+}
+
+/** What differs between the booked mapping and the definition's, as a sentence; undefined when nothing does. */
+export function mappingDifference(before: BookedMapping, now: Mapping): string | undefined {
+  if (before.address === null) return undefined;
+  const parts = [
+    ...(before.address === now.address ? [] : [`it was sent to ${before.address}, and now goes to ${now.address}`]),
+    ...(before.mapping === now.fields ? [] : [`the fields were ${before.mapping ?? 'none'}, and now are ${now.fields}`]),
+  ];
+  return parts.length === 0 ? undefined : parts.join('; ');
+}

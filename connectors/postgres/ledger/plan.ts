@@ -1,0 +1,121 @@
+import type pg from 'pg';
+import { noSyncCounts, type SyncPlan } from '../../../schema/sync.ts';
+import type { SyncPlanRequest } from '../../sync-books.ts';
+import type { Attempt } from '../../connector.ts';
+import { connect } from '../session.ts';
+import { quoteLiteral } from '../sql.ts';
+import { queryFailed } from '../warehouse/model-query.ts';
+import { neverCommitted } from '../warehouse/model.ts';
+import { inTransaction } from '../warehouse/transaction.ts';
+import { enterRun, takeOver } from './claim.ts';
+import type { BooksConnection } from './connection.ts';
+import { diffSql, type DiffRequest } from './diff.ts';
+import { copyModel, ownModel, type ModelSource } from './model-source.ts';
+import { modelSql } from './model-sql.ts';
+import { planTable } from './names.ts';
+import { bookOpenRows, takeUnknownAsSent } from './open-rows.ts';
+import { readBooksState, settleMapping } from './state.ts';
+import { countPlan, guardDeletes, hasHiddenRepeats, type PlanTotals } from './totals.ts';
+
+const locks = { timeout: 10_000, attempts: 5 };
+
+/** Compares the model with the ledger and writes the run's plan, in one transaction; what a run has planned stays as it is. */
+export async function plan(books: BooksConnection, request: SyncPlanRequest, attempt: Attempt): Promise<SyncPlan> {
+  const claimed = await books.transaction(attempt, async (client) => {
+    const run = await enterRun(client, request.run);
+    if (run.plan === null) await takeOver(client, request.run, run.syncNo);
+    return run;
+  });
+  if (claimed.plan !== null) return claimed.plan;
+  const { settings } = books;
+  await using session = await connect(settings, attempt, {
+    what: `connection ${books.name}, sync ${request.sync.name}`,
+    // All that is compared and counted is of one moment.
+    settings: { default_transaction_isolation: 'repeatable read', idle_in_transaction_session_timeout: '60s' },
+  });
+  const rows = request.rows;
+  const copied = rows === undefined ? undefined : await session.run(async (client) => await copyModel(client, rows));
+  return await inTransaction(settings, session, attempt, locks, async (client) => {
+    const planned = await lockRun(client, request);
+    return planned ?? (await planNow(client, request, claimed.syncNo, copied));
+  });
+}
+
+/** The plan that another attempt has written meanwhile. */
+async function lockRun(client: pg.Client, { run }: SyncPlanRequest): Promise<SyncPlan | undefined> {
+  const { rows } = await client.query<{ plan: string | null }>(
+    'SELECT plan::text AS plan FROM _millrace.sync_runs WHERE run_id = $1 FOR UPDATE',
+    [run.runId],
+  );
+  const text = rows[0]?.plan;
+  return text === null || text === undefined ? undefined : (JSON.parse(text) as SyncPlan);
+}
+
+async function planNow(client: pg.Client, request: SyncPlanRequest, syncNo: number, copied: ModelSource | undefined): Promise<SyncPlan> {
+  const { sync } = request;
+  const waits = copied === undefined ? await neverCommitted(client, { project: sync.project, after: sync.model.after }) : [];
+  if (waits.length > 0) return await keepPlan(client, request, waiting(waits));
+  const source = copied ?? (await ownModel(client, sync));
+  const model = modelSql(sync, source.columns);
+  const notes = await settleMapping(client, request, syncNo);
+  if (request.options.unknown === 'sent') await takeUnknownAsSent(client, syncNo);
+  const state = await readBooksState(client, syncNo);
+  const diff: DiffRequest = { ...request, ...source, books: state, counted: false };
+  const totals = await write(client, request, diff);
+  guardDeletes(sync, totals, state.ledgerRows);
+  await bookOpenRows(client, request, syncNo);
+  await client.query(`CREATE UNIQUE INDEX ON ${planTable(request.run)} (no)`);
+  return await keepPlan(client, request, {
+    counts: { ...noSyncCounts, planned: totals.planned, invalid: totals.invalid },
+    operations: totals.operations,
+    again: totals.again,
+    columns: model.columns,
+    modelRows: totals.modelRows,
+    ledgerRows: state.ledgerRows,
+    notes: [...notes, ...totals.notes],
+  });
+}
+
+/** Writes the plan's table; where it turns out that keys repeat among rows that it doesn't list, again with all keys counted. */
+async function write(client: pg.Client, request: SyncPlanRequest, diff: DiffRequest): Promise<PlanTotals> {
+  const table = planTable(request.run);
+  const fill = async (given: DiffRequest): Promise<PlanTotals> => {
+    const query = diffSql(
+      given,
+      (inner, columns) => `_millrace.read_only(${quoteLiteral(inner)}) AS picks (${columns.map((column) => column.join(' ')).join(', ')})`,
+    );
+    try {
+      await client.query(`CREATE TABLE ${table} AS ${query}`);
+    } catch (error) {
+      throw queryFailed(error, `model ${request.sync.model.name}`);
+    }
+    return await countPlan(client, table);
+  };
+  const totals = await fill(diff);
+  if (!hasHiddenRepeats(totals, diff.books.ledgerRows)) return totals;
+  await client.query(`DROP TABLE ${table}`);
+  return await fill({ ...diff, counted: true });
+}
+
+function waiting(waits: readonly string[]): SyncPlan {
+  return {
+    counts: noSyncCounts,
+    operations: {},
+    again: 0,
+    columns: [],
+    modelRows: 0,
+    ledgerRows: 0,
+    waits: waits.join(', '),
+    notes: [`waits for the first load of ${waits.join(', ')}`],
+  };
+}
+
+async function keepPlan(client: pg.Client, { run }: SyncPlanRequest, made: SyncPlan): Promise<SyncPlan> {
+  await client.query('UPDATE _millrace.sync_runs SET plan = $2, planned = $3, invalid = $4 WHERE run_id = $1', [
+    run.runId,
+    JSON.stringify(made),
+    made.counts.planned,
+    made.counts.invalid,
+  ]);
+  return made;
+}
