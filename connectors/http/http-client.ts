@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ApplicationContext } from '../application.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import { accepted, parseDuration } from '../../schema/quantity.ts';
@@ -113,7 +114,11 @@ export function createHttpClient(options: HttpClientOptions, { clock = systemClo
   return {
     requestTimeout: patience + timeout,
     limits,
-    request: async (request, attempt) => await new Call(all, request, attempt).run(),
+    async request(request, attempt) {
+      // Each request under way listens to the one signal of the step.
+      setMaxListeners(0, attempt.signal);
+      return await new Call(all, request, attempt).run();
+    },
     async [Symbol.asyncDispose]() {
       await limiter[Symbol.asyncDispose]();
       network[Symbol.dispose]();

@@ -32,7 +32,9 @@ const withoutRate = 250;
  */
 export class Limiter implements AsyncDisposable {
   readonly #options: LimiterOptions;
-  readonly #closing = new AbortController();
+  #closed = false;
+  /** Ends the nap of those that wait. */
+  #nap = new AbortController();
   #waiting: Waiter[] = [];
   #pumping = false;
   #stock = { permits: 0, until: 0 };
@@ -85,7 +87,8 @@ export class Limiter implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort();
+    this.#closed = true;
+    this.#nap.abort();
     await this.#returning;
   }
 
@@ -96,6 +99,7 @@ export class Limiter implements AsyncDisposable {
       const permits = this.#returned;
       this.#returned = 0;
       await store.giveBack(credential, permits).catch(() => undefined);
+      this.#nap.abort();
     }
     this.#returning = undefined;
   }
@@ -104,7 +108,7 @@ export class Limiter implements AsyncDisposable {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (this.#waiting.length > 0 && !this.#closing.signal.aborted) await this.#ask();
+      while (this.#waiting.length > 0 && !this.#closed) await this.#ask();
     } catch (error) {
       for (const { refuse } of this.#waiting.splice(0)) refuse(error);
     } finally {
@@ -120,7 +124,9 @@ export class Limiter implements AsyncDisposable {
     if (clock.now() - asked > this.#validity() + longestNap / 2) return this.#unused(permits.granted);
     if (permits.granted > 0) return this.#admit(permits.granted, asked);
     this.#refuseImpatient(permits, clock.now());
-    if (this.#waiting.length > 0) await clock.sleep(Math.min(permits.wait, longestNap), this.#closing.signal).catch(() => undefined);
+    if (this.#waiting.length === 0 || this.#closed) return;
+    this.#nap = new AbortController();
+    await clock.sleep(Math.min(permits.wait, longestNap), this.#nap.signal).catch(() => undefined);
   }
 
   #admit(granted: number, asked: number): void {

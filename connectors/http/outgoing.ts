@@ -6,7 +6,8 @@ import type { OutgoingRequest } from './stores.ts';
 function holdsExact(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (value instanceof ExactNumber) return true;
-  for (const member of Object.values(value)) if (holdsExact(member)) return true;
+  // In every request: without making arrays of what is looked through.
+  for (const name in value) if (holdsExact(value[name as keyof typeof value])) return true;
   return false;
 }
 

@@ -1,6 +1,7 @@
 import { MillraceError, type ErrorCode } from '../../schema/errors.ts';
 import { openExchange } from '../http/exchange.ts';
 import type { IncomingAnswer } from '../http/stores.ts';
+import { waitOf } from '../http/wait.ts';
 import { bodyOf, type Message } from './message.ts';
 import { webhookSettings, type WebhookSettings } from './settings.ts';
 
@@ -72,8 +73,7 @@ function problemOf({ status }: IncomingAnswer): Problem | undefined {
   return problems[status] ?? { code: 'config', remedy: 'it refuses the message: check its template' };
 }
 
-/** Milliseconds of a Retry-After in seconds, from a second to an hour. */
+/** Milliseconds that the answer asks to wait, from a second to an hour. */
 function retryAfter({ headers }: IncomingAnswer): number {
-  const seconds = Number(headers['retry-after']);
-  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 1), 3600) * 1000 : 30_000;
+  return Math.min(Math.max(waitOf(headers, Date.now()) ?? 30_000, 1_000), 3_600_000);
 }

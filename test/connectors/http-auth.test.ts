@@ -22,6 +22,17 @@ async function startOwner(options: { rotates?: boolean; grace?: boolean; expires
     loseNext: false,
     forms: [] as URLSearchParams[],
   };
+  const issue = (): Record<string, unknown> => {
+    state.issued += 1;
+    const token = `access-${state.issued}`;
+    state.valid = new Set([token]);
+    const expires = options.expiresIn === null ? {} : { expires_in: options.expiresIn ?? 3600 };
+    if (options.rotates !== true) return { access_token: token, ...expires };
+    [state.previous, state.refreshToken] = [state.refreshToken, `refresh-${state.issued}`];
+    return { access_token: token, ...expires, refresh_token: state.refreshToken };
+  };
+  const isKnown = (given: string | null): boolean =>
+    given === null || given === state.refreshToken || (options.grace === true && given === state.previous);
   const server = await startServer((request, response) => {
     if (request.url !== '/token') {
       const token = request.headers.authorization?.replace('Bearer ', '') ?? '';
@@ -30,19 +41,11 @@ async function startOwner(options: { rotates?: boolean; grace?: boolean; expires
     const form = new URLSearchParams(request.text);
     state.forms.push(form);
     const given = form.get('refresh_token');
-    const isKnown = given === null || given === state.refreshToken || (options.grace === true && given === state.previous);
-    if (!isKnown) return json(response, 400, { error: 'invalid_grant', error_description: `token ${given} was used` });
-    state.issued += 1;
-    const token = `access-${state.issued}`;
-    state.valid = new Set([token]);
-    if (options.rotates === true) [state.previous, state.refreshToken] = [state.refreshToken, `refresh-${state.issued}`];
-    if (state.loseNext) {
-      state.loseNext = false;
-      return response.destroy();
-    }
-    const expires = options.expiresIn === null ? {} : { expires_in: options.expiresIn ?? 3600 };
-    const next = options.rotates === true ? { refresh_token: state.refreshToken } : {};
-    json(response, 200, { access_token: token, token_type: 'bearer', ...expires, ...next });
+    if (!isKnown(given)) return json(response, 400, { error: 'invalid_grant', error_description: `token ${given} was used` });
+    const issued = issue();
+    if (!state.loseNext) return json(response, 200, issued);
+    state.loseNext = false;
+    response.destroy();
   });
   return { server, state };
 }
