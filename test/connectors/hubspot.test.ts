@@ -1,34 +1,9 @@
 import assert from 'node:assert/strict';
-import { connectorOf } from '../../connectors/registry.ts';
 import type { FakeRequest } from '../fakes/fake.ts';
-import { hubspotThrottled, startHubspot, type HubspotFake } from '../fakes/hubspot.ts';
-import type { FakeObjectType } from '../fakes/hubspot-records.ts';
+import { hubspotThrottled, type HubspotFake } from '../fakes/hubspot.ts';
 import { describeApplication } from '../kits/application.ts';
-import type { ApplicationCase, Opening, RowValues } from '../kits/application-case.ts';
-
-const secret = 'pat-na1-3d1f-secret';
-
-const subscriptions: FakeObjectType = {
-  name: 'subscriptions',
-  id: '2-3456',
-  key: 'subscription_no',
-  required: ['subscription_no'],
-  properties: [
-    { name: 'hs_object_id', type: 'number', readOnly: true },
-    { name: 'subscription_no', type: 'string', unique: true },
-    { name: 'seats', type: 'number' },
-    { name: 'state', type: 'enumeration', options: ['active', 'cancelled'] },
-  ],
-};
-
-const start = (): Promise<HubspotFake> => startHubspot({ token: secret, custom: [subscriptions] });
-
-function settingsOf(fake: HubspotFake, token = secret): Record<string, unknown> {
-  return { type: 'hubspot', token, url: fake.url, allow_private: true, request_timeout: '5s', rate: '10000 per 1s' };
-}
-
-const open = (fake: HubspotFake, { request, context, wrongCredential }: Opening) =>
-  connectorOf('hubspot', 'crm').openApplication(settingsOf(fake, wrongCredential ? `${secret}-wrong` : secret), 'crm', request, context);
+import type { ApplicationCase, RowValues } from '../kits/application-case.ts';
+import { open, secret, start } from './hubspot-case.ts';
 
 const refusal = {
   status: 400,

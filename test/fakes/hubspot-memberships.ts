@@ -73,14 +73,16 @@ export class FakeMemberships {
     if (isAnswer(inputs)) return inputs;
     const object = `associations/${left.type.name}/${right.type.name}`;
     const pairs = inputs.flatMap((pair) => [pair.to].flat().map((target) => ({ from: pair.from.id, to: target.id })));
-    if (verb === 'archive') {
+    if (verb === 'archive' || verb === 'labels') {
       for (const pair of pairs) this.#bind(object, pair, false, record);
       return { status: 204 };
     }
     const isThere = (pair: Ends): boolean => left.byId.has(pair.from) && right.byId.has(pair.to);
     const good = pairs.filter(isThere);
     for (const pair of good) this.#bind(object, pair, true, record);
-    const results = good.map((pair) => ({ from: { id: pair.from }, to: { id: pair.to } }));
+    const results = good.map(({ from: one, to: other }) =>
+      verb === 'create' ? { fromObjectId: Number(one), toObjectId: Number(other), labels: [] } : { from: { id: one }, to: { id: other } },
+    );
     const errors = pairs
       .filter((pair) => !isThere(pair))
       .map((pair) => ({

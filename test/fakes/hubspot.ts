@@ -228,11 +228,11 @@ class HubspotVendor implements Vendor {
         records.type.name,
         [...records.byId.values()].map(({ id, properties }) => ({ id, ...properties })),
       );
-    for (const { listId, members } of this.memberships.lists.values())
-      all.set(
-        `lists/${listId}`,
-        [...members].map((id) => ({ id })),
-      );
+    for (const { listId, members, objectTypeId } of this.memberships.lists.values()) {
+      const { byId, type } = this.of(objectTypeId) ?? {};
+      const memberOf = (id: string) => (type === undefined ? { id } : { id, [type.key]: byId?.get(id)?.properties[type.key] });
+      all.set(`lists/${listId}`, [...members].map(memberOf));
+    }
     const pairs = [...this.memberships.pairs].map((pair) => pair.split(' '));
     for (const object of new Set(pairs.map(([name = '']) => name)))
       all.set(
