@@ -1,4 +1,4 @@
-import type { Application } from '../../connectors/application.ts';
+import type { Application, ApplicationContext } from '../../connectors/application.ts';
 import { memoryStores } from '../../connectors/http/memory-stores.ts';
 import type { ConnectionDefinition } from '../../schema/definition.ts';
 import type { InProcess } from './in-process.ts';
@@ -11,19 +11,22 @@ const anyObject = 'contacts';
  * Opens an application in this process to look at it. Tokens and limits are those of the books of a sync that writes there, so that a
  * refresh token that may be used once isn't used up; without such a sync they last as long as the command.
  */
-export async function openApplication(
+export async function withApplication<T>(
   { definitions }: OpenProject,
-  connection: ConnectionDefinition,
-  object: string | undefined,
+  place: { readonly connection: ConnectionDefinition; readonly object?: string },
   { dependencies }: InProcess,
-): Promise<{ readonly application: Application } & AsyncDisposable> {
+  work: (application: Application) => Promise<T>,
+): Promise<T> {
+  const { connection, object = anyObject } = place;
   const syncs = [...definitions.syncs.values()].map(({ definition }) => definition).filter(({ to }) => to.name === connection.name);
-  const [sync] = syncs;
   const write = syncs.find((one) => one.object === object)?.write ?? {};
-  await using stack = new AsyncDisposableStack();
-  const { limits, tokens } = sync === undefined ? memoryStores() : stack.use(await dependencies.openSyncBooks(sync.state));
-  const request = { object: object ?? anyObject, match: [], fields: [], write };
-  const application = stack.use(await dependencies.openApplication(connection, request, { limits, tokens }));
-  const kept = stack.move();
-  return { application, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  const look = async (stores: Pick<ApplicationContext, 'limits' | 'tokens'>): Promise<T> => {
+    const { limits, tokens } = stores;
+    await using application = await dependencies.openApplication(connection, { object, match: [], fields: [], write }, { limits, tokens });
+    return await work(application);
+  };
+  const [sync] = syncs;
+  if (sync === undefined) return await look(memoryStores());
+  await using books = await dependencies.openSyncBooks(sync.state);
+  return await look(books);
 }

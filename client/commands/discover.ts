@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
+import type { Application } from '../../connectors/application.ts';
 import { connectionKinds } from '../../connectors/settings.ts';
 import type { ConnectionDefinition } from '../../schema/definition.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { Stream } from '../../schema/stream.ts';
-import { openApplication } from '../command-line/application.ts';
+import { withApplication } from '../command-line/application.ts';
 import { openInProcess, type InProcess } from '../command-line/in-process.ts';
 import { interrupt } from '../command-line/interrupt.ts';
 import { projectCommand, type JsonOption, type ProjectOptions } from '../command-line/options.ts';
@@ -58,16 +59,15 @@ async function streamsOf(
 }
 
 async function objectsOf(project: OpenProject, connection: ConnectionDefinition, inProcess: InProcess): Promise<Found> {
-  await using opened = await openApplication(project, connection, undefined, inProcess);
-  const objects = await opened.application.objects(inProcess.attempt);
+  const objects = await withApplication(project, { connection }, inProcess, (application) => application.objects(inProcess.attempt));
   const none = `${connection.name} does not list what it has; its objects are named by the sync.`;
   const hint = `millrace discover ${connection.name}.<object> shows its fields.`;
   return { data: objects, lines: objects.length === 0 ? [none] : [...objects, hint] };
 }
 
 async function fieldsOf(project: OpenProject, connection: ConnectionDefinition, object: string, inProcess: InProcess): Promise<Found> {
-  await using opened = await openApplication(project, connection, object, inProcess);
-  const { fields, closed } = await opened.application.describe(inProcess.attempt);
+  const look = (application: Application) => application.describe(inProcess.attempt);
+  const { fields, closed } = await withApplication(project, { connection, object }, inProcess, look);
   const lines = [...fieldsTable(fields), ...(closed ? [] : ['Other fields can be written too.'])];
   return { data: { fields, closed }, lines };
 }

@@ -33,9 +33,9 @@ function isSecretSetting(path: Path): boolean {
   return secretName.test(last) || (last === 'value' && path.at(-2) === 'auth');
 }
 
-/** A secret by reference, perhaps behind the word that a header begins with; or none at all. */
+/** A secret by reference, perhaps behind the word that a header begins with; or none at all, or a placeholder for a row's value. */
 function isReferenced(value: string): boolean {
-  return value === '' || isReference(value.replace(/^[\w-]+ +(?=\$)/, ''));
+  return value === '' || /^\{\{[^}]*\}\}$/.test(value) || isReference(value.replace(/^[\w-]+ +(?=\$)/, ''));
 }
 
 function defaultsIn(value: string): readonly string[] {

@@ -1,4 +1,4 @@
-import { isCollection, isScalar, visit, type Document, type Pair, type Scalar } from 'yaml';
+import { isCollection, isScalar, visit, type Document, type Pair, type Scalar, type YAMLMap } from 'yaml';
 import type { Position, Problem } from './finding.ts';
 import { cutAtComma, lineAt, opens, quote, valueOnLine } from './yaml-text.ts';
 
@@ -19,6 +19,10 @@ export function trapProblems(document: Document.Parsed, text: string, position: 
         otherNumber(node) ??
         marked(node, text, offset, referred);
       if (message !== undefined) add(offset, message);
+    },
+    Map(_, map) {
+      const found = map.flow === true ? cutIntoNames(map, text) : undefined;
+      if (found !== undefined) add(found.offset, found.message);
     },
     Pair(_, pair) {
       const found = strangeName(pair);
@@ -86,6 +90,18 @@ function plainName({ value: name, source = '' }: Scalar, value: unknown): string
   }
   if (typeof name === 'number' && String(name) === source) return undefined;
   return `YAML does not read ${source === '' ? 'an empty name' : `the name ${source}`} as text: write ${quote(source)} in quotes.`;
+}
+
+/** `{ sql: SELECT a, b FROM t }`: behind the comma stand names without a value. */
+function cutIntoNames({ items }: YAMLMap, text: string): Trap | undefined {
+  const first = items.findIndex(({ key, value }) => isScalar(key) && key.type === 'PLAIN' && value === null);
+  const before = items[first - 1]?.value;
+  if (first < 1 || !isScalar(before) || before.type !== 'PLAIN' || before.range == null) return undefined;
+  const after = items.findIndex(({ value }, index) => index > first && value !== null);
+  const last = items[after === -1 ? items.length - 1 : after - 1]?.key;
+  const end = isScalar(last) ? last.range?.[1] : undefined;
+  const [offset] = before.range;
+  return { offset, message: `A comma ends a value within { } and [ ]: write ${quote(text.slice(offset, end))} in quotes.` };
 }
 
 /** `{ {a} }`: a mapping or list in place of a name. */

@@ -212,6 +212,11 @@ describe('project file: errors of syncs', () => {
     assert.match(await only(syncProject('map: { a: { to: b, when_nul: keep } }')), /when_nul is not known\. Did you mean "when_null"/);
     assert.match(await only(syncProject('mode: mirrored\nmap: [a]')), /mode must be .*, not "mirrored"/);
     assert.match(await only(syncProject('map: { a: true }')), /map\.a .*write "true"/);
+    const model = '{ sql: SELECT email, plan, score FROM t, warehouse: warehouse, key: email }';
+    assert.match(
+      await only(syncProject('map: [plan]', model)),
+      /A comma ends a value .*: write "SELECT email, plan, score FROM t" in quotes/,
+    );
     assert.match(await only(syncProject('map: { a: 0123 }')), /YAML reads 0123 as the number/);
   });
 });
