@@ -1,10 +1,11 @@
 import type { Dependencies } from '../activities/dependencies.ts';
 import { openSync, openedPlan } from '../activities/open-sync.ts';
+import { mostRows } from '../activities/send/plan-reader.ts';
 import type { ApplicationLimits } from '../connectors/application.ts';
 import type { Attempt } from '../connectors/connector.ts';
 import type { SyncPreview } from '../schema/sync-books.ts';
 import type { SyncDefinition } from '../schema/sync-definition.ts';
-import type { SyncOptions } from '../schema/sync.ts';
+import { operations, type SyncOptions } from '../schema/sync.ts';
 
 export interface PreviewSyncRequest {
   readonly sync: SyncDefinition;
@@ -27,10 +28,12 @@ export interface PreviewedSync {
   readonly estimate: SyncEstimate;
 }
 
-function requestsFor(preview: SyncPreview, { batchRows, batchBytes }: ApplicationLimits): number {
-  const rows = Object.values(preview.operations).reduce((sum, count) => sum + count, 0);
-  const byRows = Object.values(preview.operations).reduce((sum, count) => sum + Math.ceil(count / batchRows), 0);
-  return rows === 0 ? 0 : Math.max(byRows, Math.ceil(preview.bytes / batchBytes));
+function requestsFor(preview: SyncPreview, limits: ApplicationLimits): number {
+  const byRows = operations.reduce(
+    (sum, operation) => sum + Math.ceil((preview.operations[operation] ?? 0) / mostRows(limits, operation)),
+    0,
+  );
+  return byRows === 0 ? 0 : Math.max(byRows, Math.ceil(preview.bytes / limits.batchBytes));
 }
 
 function estimateOf(

@@ -23,7 +23,7 @@ export interface PlanReader {
 export interface PlanReaderOptions {
   readonly from: number;
   readonly pageRows: number;
-  readonly limits: Pick<ApplicationLimits, 'batchRows' | 'batchBytes'>;
+  readonly limits: Pick<ApplicationLimits, 'batchRows' | 'operationRows' | 'batchBytes'>;
   readonly page: (from: number, limit: number) => Promise<readonly PlannedRow[]>;
   readonly toRow: (planned: PlannedRow) => SizedRow;
   /** Rows that belong to a job are left out. */
@@ -36,6 +36,10 @@ export interface PlanReaderOptions {
   readonly onChange: () => void;
   readonly onFailure: (error: unknown) => void;
 }
+
+/** Rows that one request for an operation takes. */
+export const mostRows = (limits: Pick<ApplicationLimits, 'batchRows' | 'operationRows'>, operation: Operation): number =>
+  limits.operationRows?.[operation] ?? limits.batchRows;
 
 interface Group {
   readonly operation: Operation;
@@ -110,7 +114,8 @@ export function readPlan(options: PlanReaderOptions): PlanReader {
   };
   const cut = ({ operation, sent, rows }: Group): PlannedBatch => {
     const taken: SizedRow[] = [];
-    for (let bytes = 0; at < rows.length && taken.length < limits.batchRows; at += 1) {
+    const most = mostRows(limits, operation);
+    for (let bytes = 0; at < rows.length && taken.length < most; at += 1) {
       const planned = rows[at];
       if (planned === undefined) break;
       const row = toRow(planned);

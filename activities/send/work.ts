@@ -1,7 +1,7 @@
 import type { ApplicationLimits } from '../../connectors/application.ts';
 import type { Operation } from '../../schema/sync.ts';
 import type { SizedRow } from './outgoing.ts';
-import type { PlanReader } from './plan-reader.ts';
+import { mostRows, type PlanReader } from './plan-reader.ts';
 
 /** Rows to be sent by one request, or to be looked up first. */
 export interface Item {
@@ -79,7 +79,8 @@ export function planWork({ reader, limits, takes, toItem }: WorkOptions): Work {
     let bytes = 0;
     const left: Deferred[] = [];
     for (const entry of deferred) {
-      const fits = rows.length + entry.item.rows.length <= limits.batchRows && bytes + bytesOf(entry.item) <= limits.batchBytes;
+      const fits =
+        rows.length + entry.item.rows.length <= mostRows(limits, first.item.operation) && bytes + bytesOf(entry.item) <= limits.batchBytes;
       if (entry === first || (entry.due && isLike(entry.item, first.item) && fits)) {
         rows = [...rows, ...entry.item.rows];
         bytes += bytesOf(entry.item);
