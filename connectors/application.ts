@@ -94,6 +94,8 @@ export type Polled = { readonly after: number } | { readonly lost: string } | { 
 export interface ApplicationLimits {
   /** Rows of one batch at most. */
   readonly batchRows: number;
+  /** The same for operations that take fewer. */
+  readonly operationRows?: Readonly<Partial<Record<Operation, number>>>;
   /** Bytes of one batch's rows as JSON at most. */
   readonly batchBytes: number;
   /** Batches under way at the same time, by one run. */

@@ -7,6 +7,7 @@ import { hubspot } from './hubspot/index.ts';
 import { postgres } from './postgres/index.ts';
 import { salesforce } from './salesforce/index.ts';
 import type { SyncBooks } from './sync-books.ts';
+import { template } from './template/index.ts';
 import { zendesk } from './zendesk/index.ts';
 
 /** A connector whose settings are parsed by its own schema before it opens. */
@@ -50,6 +51,7 @@ function kind<Settings>(connector: Connector<Settings>): Kind {
 const kinds: ReadonlyMap<string, Kind> = new Map([
   ['postgres', kind(postgres)],
   ['files', kind(files)],
+  ['http', kind(template)],
   ['salesforce', kind(salesforce)],
   ['hubspot', kind(hubspot)],
   ['braze', kind(braze)],

@@ -4,6 +4,7 @@ import { filesReadOptions, filesSettings, filesWriteOptions } from './files/sett
 import { hubspotSettings, hubspotWriteOptions } from './hubspot/settings.ts';
 import { postgresReadOptions, postgresSettings } from './postgres/settings.ts';
 import { salesforceSettings, salesforceWriteOptions } from './salesforce/settings.ts';
+import { templateSettings, templateWriteOptions } from './template/settings.ts';
 import { webhookSettings } from './webhook/settings.ts';
 import { zendeskSettings, zendeskWriteOptions } from './zendesk/settings.ts';
 
@@ -15,6 +16,7 @@ export const connectionSettings = z.discriminatedUnion('type', [
   hubspotSettings,
   brazeSettings,
   zendeskSettings,
+  templateSettings,
   webhookSettings,
 ]);
 export type ConnectionSettings = z.infer<typeof connectionSettings>;
@@ -53,5 +55,6 @@ export const connectionKinds: Readonly<
   hubspot: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: hubspotWriteOptions },
   braze: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: brazeWriteOptions },
   zendesk: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: zendeskWriteOptions },
+  http: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: templateWriteOptions },
   webhook: { source: false, warehouse: false, application: false, paths: [], readOptions: none, writeOptions: none },
 };
