@@ -11,7 +11,7 @@ export interface ExchangeOptions extends Egress {
   readonly maxBytes?: number;
 }
 
-export interface ExchangeAttempt {
+interface ExchangeAttempt {
   /** Begins messages: `connection crm: GET /contacts`. */
   readonly what: string;
   readonly signal: AbortSignal;
