@@ -7,7 +7,7 @@ const at = (moment: string): string => moment.slice(0, 19).replace('T', ' ');
 function again({ outcome, nextAt }: OpenRow): string {
   if (outcome === 'unknown') return 'waits for a decision';
   if (outcome === 'sent') return 'settled by the next run';
-  if (nextAt !== null) return `again at ${at(nextAt)}`;
+  if (nextAt !== null) return new Date(nextAt).getTime() <= Date.now() ? 'taken up by the next run' : `again at ${at(nextAt)}`;
   return outcome === 'invalid' ? 'until the model has it right' : 'when its row changes, or by millrace retry';
 }
 
