@@ -15,18 +15,29 @@ function jsonValue(expression: string, type: ColumnType): string {
   return `to_json(${expression})`;
 }
 
+const asJson = (text: string): string => `to_json(${text})::text`;
+/** The text as it is, where it is JSON; a column may have had another type once. */
+const plain =
+  (pattern: string) =>
+  (text: string): string =>
+    `CASE WHEN ${text} ~ '${pattern}' THEN ${text} ELSE ${asJson(text)} END`;
+const whole = plain('^-?[0-9]+$');
+const decimal = plain('^-?[0-9.]+(e[-+]?[0-9]+)?$');
+
+const fromText: Readonly<Record<string, (text: string) => string>> = {
+  smallint: whole,
+  integer: whole,
+  real: decimal,
+  double: decimal,
+  boolean: plain('^(true|false)$'),
+  timestamp: (text) => asJson(`replace(${text}, ' ', 'T')`),
+  timestamptz: (text) => asJson(`regexp_replace(replace(${text}, ' ', 'T'), '([-+][0-9]{2})$', '\\1:00')`),
+  bytea: (text) => asJson(`translate(encode(decode(substr(${text}, 3), 'hex'), 'base64'), E'\\n', '')`),
+};
+
 /** SQL for the JSON text that `jsonOf` would have given, from the value's text as a key has it. */
 export function jsonOfText(text: string, type: ColumnType): string {
-  const base = parseType(type)?.base ?? 'text';
-  const asText = `to_json(${text})::text`;
-  const raw = (pattern: string): string => `CASE WHEN ${text} ~ '${pattern}' THEN ${text} ELSE ${asText} END`;
-  if (base === 'smallint' || base === 'integer') return raw('^-?[0-9]+$');
-  if (base === 'real' || base === 'double') return raw('^-?[0-9.]+(e[-+]?[0-9]+)?$');
-  if (base === 'boolean') return raw('^(true|false)$');
-  if (base === 'timestamp') return `to_json(replace(${text}, ' ', 'T'))::text`;
-  if (base === 'timestamptz') return `to_json(regexp_replace(replace(${text}, ' ', 'T'), '([-+][0-9]{2})$', '\\1:00'))::text`;
-  if (base === 'bytea') return `to_json(translate(encode(decode(substr(${text}, 3), 'hex'), 'base64'), E'\\n', ''))::text`;
-  return asText;
+  return (fromText[parseType(type)?.base ?? 'text'] ?? asJson)(text);
 }
 
 /** SQL that joins JSON texts with commas; functions with many arguments end at a hundred. */

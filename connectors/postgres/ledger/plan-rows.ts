@@ -56,11 +56,18 @@ async function read(
     try {
       return (await client.query<unknown[]>({ ...query, rowMode: 'array' })).rows as unknown as readonly Row[];
     } catch (error) {
-      if (error instanceof pg.DatabaseError && error.code === '42P01') throw fenced(run);
-      throw error;
+      if (!(error instanceof pg.DatabaseError) || error.code !== '42P01') throw error;
+      return await withoutTable(client, run);
     }
   });
   return found.map(plannedRow);
+}
+
+/** A run that waited for what its model follows has planned nothing; one that ended has no plan any more. */
+async function withoutTable(client: pg.Client, run: SyncRunName): Promise<readonly Row[]> {
+  const { rows: running } = await client.query(`SELECT FROM _millrace.sync_runs WHERE run_id = $1 AND status = 'running'`, [run.runId]);
+  if (running.length === 0) throw fenced(run);
+  return [];
 }
 
 function plannedRow([no, key, change, operation, values, changed, remoteId, sent, idempotencyKey]: Row): PlannedRow {

@@ -51,7 +51,7 @@ async function look(
     const { rows } = await client.query<PreviewResult>(
       `WITH diff AS MATERIALIZED (${query}) SELECT
         (SELECT json_agg(t)::text FROM (${totalsSql('diff')}) t) AS totals,
-        (SELECT json_agg(i)::text FROM (SELECT reason, sum(n)::bigint AS rows, (array_agg(key ORDER BY key))[1:3] AS keys FROM diff WHERE state = 'invalid'
+        (SELECT json_agg(i)::text FROM (SELECT reason, sum(n)::bigint AS rows, (array_agg(DISTINCT key))[1:3] AS keys FROM diff WHERE state = 'invalid'
           GROUP BY reason ORDER BY 2 DESC) i) AS invalid,
         (SELECT json_agg(s)::text FROM (SELECT key, change, operation, vals, changed FROM diff WHERE state = 'planned' ORDER BY no LIMIT $1) s) AS samples,
         (SELECT coalesce(sum(octet_length(vals)), 0) FROM diff WHERE state = 'planned') AS bytes,
