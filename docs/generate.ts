@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { httpReference } from './http-reference.ts';
 import { projectJsonSchema, projectReference } from './project-reference.ts';
 
 const folder = new URL('./reference/', import.meta.url);
@@ -8,6 +9,7 @@ const folder = new URL('./reference/', import.meta.url);
 const pages: Readonly<Record<string, string>> = {
   'project.schema.json': projectJsonSchema(),
   'project-file.md': projectReference(),
+  'http-objects.md': httpReference(),
 };
 
 async function isStale(name: string, text: string): Promise<boolean> {
