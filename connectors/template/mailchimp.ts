@@ -116,7 +116,10 @@ const segment = (list: 'members_to_add' | 'members_to_remove') => ({
   body: { [list]: '{{ rows }}' },
   settles: 'upsert' as const,
   answers: {
-    errors: { path: '$.errors[*]', match: { ...byAddress, key: '$.email_addresses[*]' }, reason: '$.error' },
+    // Who is not in the audience is not in its segment either: removed already.
+    ...(list === 'members_to_add'
+      ? { errors: { path: '$.errors[*]', match: { ...byAddress, key: '$.email_addresses[*]' }, reason: '$.error' } }
+      : {}),
     reason,
     code,
   },

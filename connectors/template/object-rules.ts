@@ -7,6 +7,8 @@ import { checkNames, type Names } from './scope.ts';
 /** Throws `config` for what can't work with this sync's match and fields, naming object and operation. */
 export function checkObject(found: FoundObject, request: ApplicationRequest, where: string): void {
   const { declared, scope } = found;
+  // Without a match it is only looked at.
+  if (request.match.length === 0) return;
   checkMatch(declared, request, where);
   const still: Names = { object: Object.keys(scope.object), write: Object.keys(declared.options ?? {}), match_name: [] };
   const { match, fields } = request;
