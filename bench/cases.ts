@@ -3,6 +3,7 @@ import { runOutcome, startRun } from '../client/runs.ts';
 import { changeOrders, checksums, columnNames, columns, execute, writeCsv } from './data.ts';
 import { copyAcross, copyFile } from './reference.ts';
 import type { Bench } from './servers.ts';
+import { syncCases } from './sync-cases.ts';
 
 /** One measurement: each round the reference and Millrace do the same once. */
 export interface Case {
@@ -10,11 +11,15 @@ export interface Case {
   /** The ratio to reach. */
   readonly goal: number;
   readonly rows: number;
+  /** Seconds that the soonest possible end takes, in place of a reference. */
+  readonly theory?: number;
   /** Before the first round; not timed. */
   setUp?(): Promise<void>;
   /** Before each round; not timed. */
   before?(round: number): Promise<void>;
   reference(): Promise<void>;
+  /** After the reference, before Millrace; not timed. */
+  between?(): Promise<void>;
   millrace(): Promise<void>;
   /** Throws when the contents differ. */
   compare?(): Promise<void>;
@@ -143,4 +148,5 @@ export const casesOf = (bench: Bench, rows: number): readonly Case[] => [
   csvCase(bench, rows),
   startupCase(bench),
   mergeCase(bench, rows),
+  ...syncCases(bench, rows / 10),
 ];

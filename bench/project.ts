@@ -1,10 +1,19 @@
-/** The measured pipelines, as a user would write them. */
+const fields = 'plan, health_score, churn_risk, revenue, country';
+
+/** The model that is sent, and a piece of it. */
+export const customersSql = `select email, ${fields} from public.customers`;
+export const limitedRows = 76_000;
+export const limitedSql = `select email, ${fields} from public.customers where id <= ${limitedRows}`;
+
+/** The measured pipelines and syncs, as a user would write them. */
 export const projectFile = `
 project: bench
 connections:
   source: { type: postgres, url: "\${env:SOURCE_URL}" }
   drops: { type: files, path: ./drops }
   warehouse: { type: postgres, url: "\${env:WAREHOUSE_URL}" }
+  crm: { type: hubspot, token: "\${env:CRM_TOKEN}", url: "\${env:CRM_URL}", allow_private: true, rate: 100000 per 10s }
+  limited_crm: { type: hubspot, token: "\${env:CRM_TOKEN}", url: "\${env:CRM_URL}", allow_private: true }
 pipelines:
   full: { from: source, to: warehouse.full_copy, streams: { orders: { mode: replace } } }
   pushdown:
@@ -58,4 +67,16 @@ pipelines:
               attrs: jsonb
           - dedupe: { key: [id], order: [updated_at desc, _line] }
   small: { from: source, to: warehouse.small, streams: { tiny: { mode: replace } } }
+models:
+  customers:
+    sql: ${customersSql}
+    warehouse: warehouse
+    key: email
+  limited_customers:
+    sql: ${limitedSql}
+    warehouse: warehouse
+    key: email
+syncs:
+  contacts: { from: customers, to: crm.contacts, mode: upsert, map: [${fields}] }
+  limited: { from: limited_customers, to: limited_crm.contacts, mode: upsert, map: [${fields}] }
 `;

@@ -35,7 +35,8 @@ async function measure(bench: Bench, one: Case, idle: number): Promise<Result> {
   // The first round warms both up and isn't counted.
   for (let round = 0; round <= rounds; round += 1) {
     await one.before?.(round);
-    const reference = await seconds(() => one.reference());
+    const reference = one.theory ?? (await seconds(() => one.reference()));
+    await one.between?.();
     await bench.worker.resetPeak();
     const millrace = await seconds(() => one.millrace());
     await one.compare?.();
@@ -77,7 +78,7 @@ const all = casesOf(bench, rows);
 const unknown = values.only?.filter((name) => !all.some((one) => one.name === name)) ?? [];
 if (unknown.length > 0) throw new Error(`no benchmark ${unknown.join(', ')}; there are ${all.map((one) => one.name).join(', ')}`);
 const chosen = all.filter((one) => values.only === undefined || values.only.includes(one.name));
-await fillOrders(bench.source, rows);
+if (chosen.some((one) => !one.name.startsWith('reverse-'))) await fillOrders(bench.source, rows);
 await bench.worker.resetPeak();
 const idle = await bench.worker.peak();
 const results: Result[] = [];

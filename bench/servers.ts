@@ -20,6 +20,8 @@ export interface Bench extends AsyncDisposable {
   readonly folder: string;
   readonly source: string;
   readonly warehouse: string;
+  /** Address of the application of syncs. */
+  readonly crm: string;
   readonly client: Client;
   readonly definitions: Definitions;
   readonly worker: WorkerProcess;
@@ -47,6 +49,15 @@ async function startWorker(folder: string, temporal: string, environment: Record
   return [worker, child];
 }
 
+/** The application of syncs, in a process of its own too. */
+async function startCrm(): Promise<[string, ChildProcess]> {
+  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('crm.ts', import.meta.url))], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  for await (const line of createInterface({ input: child.stdout })) return [line, child];
+  throw new Error('the CRM did not start');
+}
+
 /** The workflows, and the reference of `startup` beside them. */
 async function bundle(): Promise<string> {
   const workflowsPath = fileURLToPath(new URL('workflows.ts', import.meta.url));
@@ -67,12 +78,15 @@ export async function openBench(): Promise<Bench> {
   const source = new URL(warehouse);
   source.pathname = '/source';
   await writeFile(join(folder, 'workflow-bundle.js'), await bundle());
-  const [worker, child] = await startWorker(folder, temporal, { SOURCE_URL: source.href, WAREHOUSE_URL: warehouse });
+  const [crm, crmProcess] = await startCrm();
+  const environment = { SOURCE_URL: source.href, WAREHOUSE_URL: warehouse, CRM_URL: crm, CRM_TOKEN: 'token' };
+  const [worker, child] = await startWorker(folder, temporal, environment);
   const connection = await Connection.connect({ address: temporal });
   return {
     folder,
     source: source.href,
     warehouse,
+    crm,
     client: new Client({ connection }),
     definitions: toDefinitions(await loadProject({ cwd: folder })),
     worker,
@@ -80,6 +94,7 @@ export async function openBench(): Promise<Bench> {
       await connection.close();
       child.kill('SIGTERM');
       await once(child, 'exit');
+      crmProcess.kill('SIGTERM');
       await removeLocal(folder);
       await rm(folder, { recursive: true, force: true });
     },
