@@ -132,6 +132,16 @@ describe('H2: passing faults', () => {
     }
   });
 
+  it('a reset of a connection that was used before counts as unknown too', async () => {
+    [fault, faults] = [(response) => response.destroy(), 0];
+    await using client = clientOf(server.url);
+    const before = server.sockets;
+    await client.request(write, attempt);
+    faults = 1;
+    await assert.rejects(client.request(write, attempt), failsWith('unknown'));
+    assert.equal(server.sockets, before + 1);
+  });
+
   it('a deadline counts to the last byte, however slowly bytes come', async () => {
     fault = (response) => {
       response.writeHead(200, type);
