@@ -196,6 +196,7 @@ export function sourceOf(
   inputs: readonly TransformInput[],
   columns: readonly Column[],
 ): { sql: string; fields: readonly Field[] } {
+  if (opened.inputs.length === 0) return emptySource(columns);
   const parts = opened.inputs.map(
     ({ sql }, no) =>
       `SELECT ${no} AS ${fileId}, ${countLines} AS ${lineId}, ${literal(inputs[no]?.label ?? '')} AS ${labelId}, * FROM (${sql})`,

@@ -21,6 +21,18 @@ async function clean(lines: readonly string[], steps: readonly Step[], request =
 }
 
 describe('transform steps', () => {
+  it('gives nothing of no files: a run that finds no new ones', async () => {
+    const steps: readonly Step[] = [
+      { derive: { a: 'lower(a)' } },
+      { filter: "a <> 'x'" },
+      { cast: { b: 'integer' } },
+      { expect: { a: { unique: true } } },
+      { dedupe: { key: ['a'], order: ['b'] } },
+    ];
+    const { read, rows, output } = await run({ files: [], columns: text('a', 'b'), steps });
+    assert.deepEqual({ read, rows, output }, { read: 0, rows: 0, output: [] });
+  });
+
   it('selects, renames and drops columns', async () => {
     const { output, columns } = await clean(['a,b,c', '1,2,3'], [{ select: ['c', 'a'] }, { rename: { c: 'a', a: 'c' } }, { drop: ['c'] }]);
     assert.deepEqual(columns, [{ name: 'a', type: 'text' }]);
