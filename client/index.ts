@@ -6,7 +6,17 @@ export { toDefinitions, type Definitions } from './project/definitions.ts';
 export { loadProject, type LoadedProject, type LoadOptions } from './project/load.ts';
 export { defineProject, type ProjectFile } from './project/schema.ts';
 export { cancelRuns, latestRuns, reportOf, type PastOutcome, type PastRun } from './run-history.ts';
-export { runOutcome, runProgress, startRun, type Runnable, type RunOutcome, type StartedRun } from './runs.ts';
+export {
+  plainSync,
+  runOutcome,
+  runProgress,
+  startRun,
+  syncProgress,
+  type Runnable,
+  type RunOutcome,
+  type StartedRun,
+  type StartOptions,
+} from './runs.ts';
 export {
   applySchedules,
   backfill,
@@ -23,3 +33,4 @@ export type { Trouble } from './trouble.ts';
 export { MillraceError, type ErrorCode } from '../schema/errors.ts';
 export type { Checked, CheckRun } from '../schema/check.ts';
 export type { ModelReport, RunOptions, RunReport, StreamReport } from '../schema/run.ts';
+export type { SyncOptions, SyncReport } from '../schema/sync.ts';

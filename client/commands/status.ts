@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { BookedStream } from '../../schema/books.ts';
+import type { BookedSyncRun } from '../../schema/sync-books.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import { withBooks } from '../command-line/books.ts';
 import { interrupt } from '../command-line/interrupt.ts';
@@ -9,8 +10,10 @@ import { outputOf, type Output } from '../command-line/output.ts';
 import { allNamed, named, openProject, schedulesOf, type OpenProject } from '../command-line/project.ts';
 import { connectProject, type Connected } from '../command-line/servers.ts';
 import { hasWorker } from '../command-line/worker.ts';
+import { withSyncBooks } from '../command-line/sync-books.ts';
 import { streamsTable } from '../display/books-report.ts';
 import { attention, standingDetail, standingsTable } from '../display/standing-report.ts';
+import { syncRunsTable } from '../display/sync-books-report.ts';
 import { taskQueueOf } from '../names.ts';
 import { standingOf, type Standing } from '../standing.ts';
 
@@ -24,25 +27,42 @@ async function standingsOf(project: OpenProject, connected: Connected, name: str
   return await Promise.all(wanted.map(({ runnable }) => standingOf(connected.client, runnable, scheduled.get(runnable.definition.name))));
 }
 
-/** Where the streams of a pipeline stand, by its warehouse; a sentence where it can't be asked from here. */
-async function streamsOf(project: OpenProject, name: string): Promise<readonly BookedStream[] | string> {
-  const { runnable } = named(project, name);
-  if (runnable.kind !== 'pipeline') return [];
+/** What the books of one pipeline or sync have, as data and as lines; a sentence where they can't be asked from here. */
+interface Booked {
+  readonly data: { readonly streams: readonly BookedStream[] | string } | { readonly runs: readonly BookedSyncRun[] | string };
+  readonly lines: readonly string[];
+}
+
+const shownRuns = 10;
+
+async function readBooks<T>(read: (signal: AbortSignal) => Promise<readonly T[]>): Promise<readonly T[] | string> {
   using stopping = interrupt();
   try {
-    return await withBooks(project, runnable.definition, stopping.signal, (books, attempt) =>
-      books.listStreams({ project: project.name, pipeline: name }, attempt),
-    );
+    return await read(stopping.signal);
   } catch (error) {
-    if (error instanceof MillraceError) return `Cursors can't be read from here: ${error.message}`;
+    if (error instanceof MillraceError) return `The books can't be read from here: ${error.message}`;
     throw error;
   }
 }
 
-function showStreams(streams: readonly BookedStream[] | string, output: Output): void {
-  const lines = typeof streams === 'string' ? [streams] : streams.length > 0 ? streamsTable(streams) : [];
-  if (lines.length > 0) output.line();
-  for (const line of lines) output.line(line);
+function linesOf<T>(found: readonly T[] | string, table: (rows: readonly T[]) => readonly string[]): readonly string[] {
+  return typeof found === 'string' ? [found] : found.length > 0 ? table(found) : [];
+}
+
+async function bookedOf(project: OpenProject, name: string): Promise<Booked> {
+  const { kind, definition } = named(project, name).runnable;
+  if (kind === 'sync') {
+    const query = { project: project.name, sync: name, limit: shownRuns };
+    const runs = await readBooks((signal) =>
+      withSyncBooks(project, definition, signal, (books, attempt) => books.listRuns(query, attempt)),
+    );
+    return { data: { runs }, lines: linesOf(runs, syncRunsTable) };
+  }
+  if (kind === 'model') return { data: { streams: [] }, lines: [] };
+  const streams = await readBooks((signal) =>
+    withBooks(project, definition, signal, (books, attempt) => books.listStreams({ project: project.name, pipeline: name }, attempt)),
+  );
+  return { data: { streams }, lines: linesOf(streams, streamsTable) };
 }
 
 function show(standings: readonly Standing[], name: string | undefined, connected: Connected, output: Output): void {
@@ -61,10 +81,10 @@ async function status(name: string | undefined, options: Options): Promise<void>
   await using connected = await connectProject(project);
   const standings = await standingsOf(project, connected, name);
   const worker = await hasWorker(connected.client, taskQueueOf(project.name));
-  const streams = name === undefined ? [] : await streamsOf(project, name);
-  output.data({ project: project.name, worker, standings, ...(name === undefined ? {} : { streams }) });
+  const booked = name === undefined ? undefined : await bookedOf(project, name);
+  output.data({ project: project.name, worker, standings, ...booked?.data });
   show(standings, name, connected, output);
-  showStreams(streams, output);
+  for (const line of booked === undefined || booked.lines.length === 0 ? [] : ['', ...booked.lines]) output.line(line);
   if (!worker) output.line('No worker is up (millrace up or millrace worker).');
   const late = standings.filter((standing) => standing.late);
   if (options.failIfLate === true && late.length > 0) throw new Unsuccessful();

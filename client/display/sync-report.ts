@@ -51,7 +51,7 @@ export function operationsText(operations: SyncReport['operations']): string {
 }
 
 /** `12 rows acknowledged of 15 planned, 3 rejected` */
-export function countsText({ planned, acknowledged, rejected, unknown, invalid }: SyncCounts): string {
+function countsText({ planned, acknowledged, rejected, unknown, invalid }: SyncCounts): string {
   const others = [
     [rejected, 'rejected'],
     [unknown, 'unknown'],
