@@ -80,9 +80,7 @@ export class FakeMemberships {
     const isThere = (pair: Ends): boolean => left.byId.has(pair.from) && right.byId.has(pair.to);
     const good = pairs.filter(isThere);
     for (const pair of good) this.#bind(object, pair, true, record);
-    const results = good.map(({ from: one, to: other }) =>
-      verb === 'create' ? { fromObjectId: Number(one), toObjectId: Number(other), labels: [] } : { from: { id: one }, to: { id: other } },
-    );
+    const results = good.map((pair) => resultOf(pair, verb));
     const errors = pairs
       .filter((pair) => !isThere(pair))
       .map((pair) => ({
@@ -103,6 +101,10 @@ export class FakeMemberships {
     record({ operation: isAdd ? 'add' : 'remove', object, id, key: id, fields: {} });
   }
 }
+
+/** Labelled associations are told by numbers, others by their ends. */
+const resultOf = ({ from, to }: Ends, verb: string): unknown =>
+  verb === 'create' ? { fromObjectId: Number(from), toObjectId: Number(to), labels: [] } : { from: { id: from }, to: { id: to } };
 
 const noList = (listId: string): FakeAnswer =>
   refuse({ status: 404, category: 'OBJECT_NOT_FOUND', message: `List does not exist with ID ${listId}.` });
