@@ -41,7 +41,7 @@ const requestParts = {
   form: z.record(z.string(), text('A value.')).describe('What is sent as a form, in place of a body.').optional(),
 };
 
-export const requestDeclaration = z.strictObject(requestParts).describe('A request.');
+const requestDeclaration = z.strictObject(requestParts).describe('A request.');
 export type RequestDeclaration = z.infer<typeof requestDeclaration>;
 
 const matching = z

@@ -5,7 +5,7 @@ import { compileText } from './render.ts';
 import { rowScope, type ObjectScope } from './scope.ts';
 
 /** Finds the rows of a batch that an entry of its answer is about, by their places. */
-export type Matcher = (entry: Found) => readonly number[];
+type Matcher = (entry: Found) => readonly number[];
 
 /** For rows of a batch. */
 export type Matching = (rows: readonly OutgoingRow[], scope: ObjectScope) => Matcher;

@@ -13,7 +13,7 @@ export interface Placeholder {
   readonly filters: readonly FilterCall[];
 }
 
-export const filterNames = ['lower', 'md5', 'sha256', 'json', 'url', 'nest', 'default'] as const;
+const filterNames = ['lower', 'md5', 'sha256', 'json', 'url', 'nest', 'default'] as const;
 export type FilterName = (typeof filterNames)[number];
 
 /** A text cut at its placeholders. */

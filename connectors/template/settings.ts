@@ -3,7 +3,7 @@ import { authSettings, httpParts } from '../http/settings.ts';
 import { objectDeclarations } from './declaration.ts';
 
 /** Templates that come with Millrace. */
-export const templateNames = ['mailchimp', 'intercom'] as const;
+const templateNames = ['mailchimp', 'intercom'] as const;
 export type TemplateName = (typeof templateNames)[number];
 
 export const templateSettings = z

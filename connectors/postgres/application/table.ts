@@ -77,7 +77,7 @@ const booksQuery = `SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_pr
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '_millrace' AND c.relname = 'tables'`;
 
 /** Schema and table of an object's name; without a schema it is in `public`. */
-export function tableName(object: string): { readonly schema: string; readonly table: string } {
+function tableName(object: string): { readonly schema: string; readonly table: string } {
   const dot = object.indexOf('.');
   return dot < 0 ? { schema: 'public', table: object } : { schema: object.slice(0, dot), table: object.slice(dot + 1) };
 }
