@@ -64,7 +64,7 @@ export function parse<T>({ name }: Account, schema: z.ZodType<T>, { status, body
   throw new MillraceError('unknown', `connection ${name}: HubSpot answered HTTP ${status} without what it is to hold`);
 }
 
-export const isGood = ({ status }: HttpAnswer): boolean => status >= 200 && status < 300;
+const isGood = ({ status }: HttpAnswer): boolean => status >= 200 && status < 300;
 
 /**
  * Asks, and returns good answers, and those that say that something is locked (423, 409) for `again`. Throws `rejected` for what the request holds, without

@@ -6,7 +6,7 @@ import type { Attempt } from '../connector.ts';
 import { ask, parse, type Account } from './account.ts';
 
 /** Objects of every account, by the names that the API has for them. */
-export const standardObjects = ['contacts', 'companies', 'deals', 'tickets'] as const;
+const standardObjects = ['contacts', 'companies', 'deals', 'tickets'] as const;
 const others = [
   'products',
   'line_items',

@@ -78,19 +78,8 @@ export class FakeMemberships {
       return { status: 204 };
     }
     const isThere = (pair: Ends): boolean => left.byId.has(pair.from) && right.byId.has(pair.to);
-    const good = pairs.filter(isThere);
-    for (const pair of good) this.#bind(object, pair, true, record);
-    const results = good.map((pair) => resultOf(pair, verb));
-    const errors = pairs
-      .filter((pair) => !isThere(pair))
-      .map((pair) => ({
-        status: 'error',
-        category: 'OBJECT_NOT_FOUND',
-        message: 'One or more records do not exist',
-        context: { fromObjectId: [pair.from], toObjectId: [pair.to] },
-      }));
-    if (errors.length > 0) return { status: 207, body: { status: 'COMPLETE', results, numErrors: errors.length, errors } };
-    return { status: verb === 'create' ? 201 : 200, body: { status: 'COMPLETE', results } };
+    for (const pair of pairs.filter(isThere)) this.#bind(object, pair, true, record);
+    return answerOf(pairs, isThere, verb);
   }
 
   #bind(object: string, { from, to }: Ends, isAdd: boolean, record: Recorder): void {
@@ -101,6 +90,20 @@ export class FakeMemberships {
     record({ operation: isAdd ? 'add' : 'remove', object, id, key: id, fields: {} });
   }
 }
+
+function answerOf(pairs: readonly Ends[], isThere: (pair: Ends) => boolean, verb: string): FakeAnswer {
+  const errors = pairs.filter((pair) => !isThere(pair)).map(errorOf);
+  const body = { status: 'COMPLETE', results: pairs.filter(isThere).map((pair) => resultOf(pair, verb)) };
+  if (errors.length > 0) return { status: 207, body: { ...body, numErrors: errors.length, errors } };
+  return { status: verb === 'create' ? 201 : 200, body };
+}
+
+const errorOf = ({ from, to }: Ends): unknown => ({
+  status: 'error',
+  category: 'OBJECT_NOT_FOUND',
+  message: 'One or more records do not exist',
+  context: { fromObjectId: [from], toObjectId: [to] },
+});
 
 /** Labelled associations are told by numbers, others by their ends. */
 const resultOf = ({ from, to }: Ends, verb: string): unknown =>

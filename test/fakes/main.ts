@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { Braze } from './braze.ts';
 import { startFake, type Fake } from './fake.ts';
 import { startHubspot } from './hubspot.ts';
+import { Intercom } from './intercom.ts';
+import { Mailchimp } from './mailchimp.ts';
 import { connectionText, startPage, variablesText, type ShownFake } from './page.ts';
 import { Salesforce, salesforceApp } from './salesforce.ts';
 import { Zendesk } from './zendesk.ts';
@@ -17,6 +19,15 @@ async function startAll(port: number): Promise<readonly ShownFake[]> {
   const braze = await startFake(brazeVendor, port + 3);
   const zendeskVendor = new Zendesk();
   const zendesk = await startFake(zendeskVendor, port + 4);
+  const mailchimp = await startFake(new Mailchimp(), port + 5);
+  const intercom = await startFake(new Intercom(), port + 6);
+  const declared = (fake: Fake, variable: string) => ({
+    type: 'http',
+    template: fake.name,
+    url: fake.url,
+    auth: { type: 'bearer', token: `\${env:${variable}}` },
+    allow_private: true,
+  });
   const settings = (fake: Fake) => ({ type: fake.name, url: fake.url, allow_private: true });
   const auth = { type: 'client-credentials', client_id: salesforceApp.clientId, client_secret: '${env:SALESFORCE_SECRET}' };
   return [
@@ -32,6 +43,8 @@ async function startAll(port: number): Promise<readonly ShownFake[]> {
       connection: { ...settings(zendesk), email: zendeskVendor.email, api_token: '${env:ZENDESK_TOKEN}' },
       secrets: { ZENDESK_TOKEN: zendeskVendor.token },
     },
+    { fake: mailchimp, connection: declared(mailchimp, 'MAILCHIMP_KEY'), secrets: { MAILCHIMP_KEY: 'mailchimp-key-us1' } },
+    { fake: intercom, connection: declared(intercom, 'INTERCOM_TOKEN'), secrets: { INTERCOM_TOKEN: 'intercom-token' } },
   ];
 }
 
