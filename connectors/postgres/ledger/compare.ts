@@ -7,9 +7,9 @@ import { connect } from '../session.ts';
 import { watch } from '../session-watch.ts';
 import type { BooksConnection } from './connection.ts';
 import type { BooksState, DiffRequest } from './diff.ts';
-import { mappingDifference, mappingOf } from './mapping.ts';
+import { mappingOf } from './mapping.ts';
 import { copyModel, ownModel } from './model-source.ts';
-import { readBooksState, readMapping } from './state.ts';
+import { readBooksState, readMapping, readMappingChange } from './state.ts';
 
 export type CompareRequest = Omit<SyncPlanRequest, 'run'>;
 
@@ -38,14 +38,14 @@ export async function compare<T>(
     await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL work_mem = '64MB'`);
     const source = copied ?? (await ownModel(client, request.sync));
     const { state, notes } = await readState(client, request.sync);
-    const diff: DiffRequest = { ...request, ...source, books: state, counted: false };
+    const diff: DiffRequest = { ...request, ...source, books: state, counted: state.repeated };
     const result = await work({ client, diff, syncNo: state.syncNo === 0 ? undefined : state.syncNo, notes });
     await client.query('ROLLBACK');
     return result;
   });
 }
 
-const nothing: BooksState = { syncNo: 0, identity: '', ledgerRows: 0, open: false, removed: false };
+const nothing: BooksState = { syncNo: 0, identity: '', ledgerRows: 0, open: false, repeated: false, removed: false };
 
 async function readState(
   client: pg.Client,
@@ -61,14 +61,13 @@ async function readState(
   ]);
   const syncNo = rows[0]?.sync_no;
   if (syncNo === undefined) return { state: nothing, notes: [] };
-  const before = await readMapping(client, syncNo);
-  const now = mappingOf(sync);
-  const difference = mappingDifference(before, now);
   const state = await readBooksState(client, syncNo);
-  if (difference === undefined || before.rows === 0) return { state, notes: [] };
+  const change = await readMappingChange(client, syncNo, sync);
+  if (change === undefined) return { state, notes: [] };
   // Under another address the ledger says nothing.
-  const kept = before.address === now.address ? state : { ...state, ledgerRows: 0, open: false };
-  return { state: kept, notes: [`${difference}: ${before.rows} rows that were acknowledged before would be sent again`] };
+  const isKept = (await readMapping(client, syncNo)).address === mappingOf(sync).address;
+  const kept = isKept ? state : { ...state, ledgerRows: 0, open: false };
+  return { state: kept, notes: [`${change.difference}: ${change.rows} rows that were acknowledged before would be sent again`] };
 }
 
 /** A planned row as the comparison gives it. */

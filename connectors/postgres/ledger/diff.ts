@@ -16,7 +16,7 @@ export interface DiffRequest {
   readonly columns: readonly Column[];
   /** What the books hold of the sync. */
   readonly books: BooksState;
-  /** Keys are counted over the whole model: it is known that some repeat. */
+  /** Keys are counted over the whole model: it is known that some repeat. Else a key that repeats makes the result useless. */
   readonly counted: boolean;
   /** Only this key. */
   readonly only?: string;
@@ -28,6 +28,8 @@ export interface BooksState {
   readonly identity: string;
   readonly ledgerRows: number;
   readonly open: boolean;
+  /** Keys were found to repeat the last time. */
+  readonly repeated: boolean;
   readonly removed: boolean;
 }
 
@@ -46,12 +48,9 @@ export const noKey = '(no key)';
  */
 export function diffSql(request: DiffRequest, run: (query: string, columns: readonly PickColumn[]) => string): string {
   const model = modelSql(request.sync, request.columns);
-  const parts = [
-    `picked AS (SELECT * FROM ${run(pickSql(request, model), pickColumns)})`,
-    `judged AS (${judgeSql(request)})`,
-    `settled AS (SELECT *, ${stateSql(model)} AS state FROM (${sharedSql(request, model)}) shared)`,
-  ];
-  return `WITH ${parts.join(', ')} ${resultSql(request, model)}`;
+  const picked = `SELECT * FROM ${run(pickSql(request, model), pickColumns)}`;
+  const settled = `SELECT *, ${stateSql(model)} AS state FROM (${sharedSql(request, model, judgeSql(request, picked))}) shared`;
+  return resultSql(request, model, settled);
 }
 
 /** A column of the rows that need a look. */
@@ -118,8 +117,9 @@ function pickSql(request: DiffRequest, model: ModelSql): string {
     return `SELECT ${values.join(', ')}, 1::bigint FROM ${from}`;
   // One grouping counts the rows that are left out, and the few that are not pass it: no second look at the model.
   const listed = `ARRAY[${values.map((value) => `${value}::text`).join(', ')}]`;
-  return `SELECT ${picks.map(([, type], at) => `a[${at + 1}]::${type}`).join(', ')}, n FROM (
-SELECT CASE WHEN ${pick} THEN ${listed} ELSE ARRAY[${category}] END AS a, count(*) AS n FROM ${from} GROUP BY 1) grouped`;
+  // OFFSET 0 keeps the planner from expecting as many groups as rows: then it groups in each of its parallel workers.
+  return `SELECT ${picks.map(([, type], at) => `a[${at + 1}]::${type}`).join(', ')}, n FROM (SELECT a, count(*) AS n
+FROM (SELECT CASE WHEN ${pick} THEN ${listed} ELSE ARRAY[${category}] END AS a FROM ${from} OFFSET 0) listed GROUP BY a) grouped`;
 }
 
 const ledgerTypes =
@@ -137,28 +137,27 @@ function pickCondition({ operations, options, counted }: DiffRequest): string {
   ].join(' OR ');
 }
 
-/** What changed in each row, and whether its key is its own. */
-function judgeSql({ options, operations }: DiffRequest): string {
+/** What changed in each row. */
+function judgeSql({ options, operations }: DiffRequest, picked: string): string {
   const lost = options.unknown === 'lost' ? ` OR open = 'unknown'` : '';
   const again = `open = 'sent'${lost}`;
   const change = `CASE WHEN hash IS NULL AND (ledger_hash IS NOT NULL OR open = 'sent') THEN 'removed' WHEN hash IS NULL THEN 'gone'
     WHEN ledger_hash IS NULL THEN 'added' WHEN hash <> ledger_hash OR ${options.full} OR coalesce(${again}, false) THEN 'changed' ELSE 'same' END`;
-  const copies = `CASE WHEN hash IS NOT NULL AND key IS NOT NULL AND sum(n) FILTER (WHERE hash IS NOT NULL) OVER (PARTITION BY key) > 1 THEN ${quoteLiteral(repeatedKey)} END`;
   const waiting = `open = 'rejected' AND NOT ${options.retry || options.full} AND open_next > now() AND open_hash IS NOT DISTINCT FROM hash OR open = 'unknown' AND ${options.unknown !== 'lost'}`;
   const operation = `CASE change ${Object.entries(operations)
     .map(([name, given]) => `WHEN '${name}' THEN '${given}'`)
     .join(' ')} END`;
-  return `SELECT *, ${operation} AS operation, coalesce(reason, copies) AS why, coalesce(${waiting}, false) AS waiting
-    FROM (SELECT *, ${change} AS change, ${copies} AS copies FROM picked) changes`;
+  return `SELECT *, ${operation} AS operation, reason AS why, coalesce(${waiting}, false) AS waiting
+    FROM (SELECT *, ${change} AS change FROM (${picked}) picked) changes`;
 }
 
 const candidate = 'category IS NULL AND why IS NULL AND operation IS NOT NULL AND NOT waiting';
 
 /** How many of the rows to be sent have the same match values. */
-function sharedSql({ operations }: DiffRequest, model: ModelSql): string {
-  if (model.matchIsKey) return 'SELECT *, 0 AS sharing FROM judged';
+function sharedSql({ operations }: DiffRequest, model: ModelSql, judged: string): string {
+  if (model.matchIsKey) return `SELECT *, 0 AS sharing FROM (${judged}) judged`;
   const found = operations.removed === undefined ? 'match' : 'coalesce(match, ledger_match)';
-  return `SELECT *, count(*) FILTER (WHERE ${candidate} AND hash IS NOT NULL) OVER (PARTITION BY ${found}) AS sharing FROM judged`;
+  return `SELECT *, count(*) FILTER (WHERE ${candidate} AND hash IS NOT NULL) OVER (PARTITION BY ${found}) AS sharing FROM (${judged}) judged`;
 }
 
 function stateSql(model: ModelSql): string {
@@ -169,7 +168,7 @@ function stateSql(model: ModelSql): string {
 }
 
 /** The columns of a plan's table. */
-function resultSql({ sync, options, books, changedOnly }: DiffRequest, model: ModelSql): string {
+function resultSql({ sync, options, books, changedOnly }: DiffRequest, model: ModelSql, settled: string): string {
   const shares = quoteLiteral(`other rows have the same match (${sync.match.map(({ column }) => column).join(', ')})`);
   const removedAt = books.removed
     ? `(SELECT r.at FROM _millrace.sync_removed r WHERE r.sync_no = ${books.syncNo} AND r.key = settled.key AND settled.ledger_hash IS NULL)`
@@ -186,5 +185,5 @@ function resultSql({ sync, options, books, changedOnly }: DiffRequest, model: Mo
     CASE WHEN hash IS NULL AND state = 'planned' THEN ${model.gone('key', 'ledger_match')} ELSE vals END AS vals,
     ${changedOnly && !options.full ? changed : 'NULL::integer[]'} AS changed, remote_id, coalesce(open = 'sent', false) AS sent,
     CASE WHEN state = 'planned' THEN ${idempotency} END AS idempotency, ledger_hash IS NOT NULL AS known, open
-    FROM settled ORDER BY ${order}`;
+    FROM (${settled}) settled ORDER BY ${order}`;
 }

@@ -4,9 +4,8 @@ import type { BookedSyncRun, LogEntry, OpenRow } from '../../../schema/sync-book
 import type { SyncDefinition } from '../../../schema/sync-definition.ts';
 import type { BooksConnection } from './connection.ts';
 import { countColumns, countsOf, type CountRow } from './counts.ts';
-import { mappingDifference, mappingOf } from './mapping.ts';
 import { isoTime } from './names.ts';
-import { readMapping } from './state.ts';
+import { readMappingChange, type MappingChange } from './state.ts';
 
 interface Query {
   readonly project: string;
@@ -63,19 +62,13 @@ export async function listRuns(books: BooksConnection, query: Query, attempt: At
 }
 
 /** How many rows of the ledger were sent under another mapping, and what changed. */
-export async function mappingChange(
-  books: BooksConnection,
-  sync: SyncDefinition,
-  attempt: Attempt,
-): Promise<{ readonly rows: number; readonly difference: string } | undefined> {
+export async function mappingChange(books: BooksConnection, sync: SyncDefinition, attempt: Attempt): Promise<MappingChange | undefined> {
   return await books.run(attempt, async (client) => {
     const { rows: found } = await client.query<{ sync_no: number }>(
       'SELECT sync_no FROM _millrace.syncs WHERE (project, sync) = ($1, $2)',
       [sync.project, sync.name],
     );
     if (found[0] === undefined) return undefined;
-    const before = await readMapping(client, found[0].sync_no);
-    const difference = mappingDifference(before, mappingOf(sync));
-    return difference === undefined || before.rows === 0 ? undefined : { rows: before.rows, difference };
+    return await readMappingChange(client, found[0].sync_no, sync);
   });
 }

@@ -15,7 +15,7 @@ import { modelSql } from './model-sql.ts';
 import { planTable } from './names.ts';
 import { bookOpenRows, takeUnknownAsSent } from './open-rows.ts';
 import { readBooksState, settleMapping } from './state.ts';
-import { countPlan, guardDeletes, hasHiddenRepeats, type PlanTotals } from './totals.ts';
+import { countPlan, guardDeletes, hasHiddenRepeats, repeatsSql, type PlanTotals } from './totals.ts';
 
 const locks = { timeout: 10_000, attempts: 5 };
 
@@ -60,7 +60,7 @@ async function planNow(client: pg.Client, request: SyncPlanRequest, syncNo: numb
   const notes = await settleMapping(client, request, syncNo);
   if (request.options.unknown === 'sent') await takeUnknownAsSent(client, syncNo);
   const state = await readBooksState(client, syncNo);
-  const diff: DiffRequest = { ...request, ...source, books: state, counted: false };
+  const diff: DiffRequest = { ...request, ...source, books: state, counted: state.repeated };
   const totals = await write(client, request, diff);
   guardDeletes(sync, totals, state.ledgerRows);
   await bookOpenRows(client, request, syncNo);
@@ -76,7 +76,7 @@ async function planNow(client: pg.Client, request: SyncPlanRequest, syncNo: numb
   });
 }
 
-/** Writes the plan's table; where it turns out that keys repeat among rows that it doesn't list, again with all keys counted. */
+/** Writes the plan's table; where it turns out that keys repeat, again with all keys counted. */
 async function write(client: pg.Client, request: SyncPlanRequest, diff: DiffRequest): Promise<PlanTotals> {
   const table = planTable(request.run);
   const fill = async (given: DiffRequest): Promise<PlanTotals> => {
@@ -92,9 +92,15 @@ async function write(client: pg.Client, request: SyncPlanRequest, diff: DiffRequ
     return await countPlan(client, table);
   };
   const totals = await fill(diff);
-  if (!hasHiddenRepeats(totals, diff.books.ledgerRows)) return totals;
+  if (diff.counted) return totals;
+  if (!hasHiddenRepeats(totals, diff.books.ledgerRows) && !(await hasRepeats(client, table))) return totals;
   await client.query(`DROP TABLE ${table}`);
   return await fill({ ...diff, counted: true });
+}
+
+async function hasRepeats(client: pg.Client, table: string): Promise<boolean> {
+  const { rows } = await client.query<{ repeats: boolean }>(`SELECT ${repeatsSql(table)} AS repeats`);
+  return rows[0]?.repeats ?? false;
 }
 
 function waiting(waits: readonly string[]): SyncPlan {

@@ -5,7 +5,7 @@ import { queryFailed } from '../warehouse/model-query.ts';
 import { compare, previewRow, type Comparison, type CompareRequest, type SampleRow } from './compare.ts';
 import type { BooksConnection } from './connection.ts';
 import { diffSql, type DiffRequest } from './diff.ts';
-import { guardDeletes, hasHiddenRepeats, totalsOf, totalsSql, type PlanTotals, type TotalRow } from './totals.ts';
+import { guardDeletes, hasHiddenRepeats, repeatsSql, totalsOf, totalsSql, type PlanTotals, type TotalRow } from './totals.ts';
 
 interface PreviewResult {
   readonly totals: string | null;
@@ -13,6 +13,7 @@ interface PreviewResult {
   readonly samples: string | null;
   readonly bytes: string;
   readonly fields: string;
+  readonly repeats: boolean;
 }
 
 /** What a run would do, without a word written. */
@@ -20,9 +21,8 @@ export async function preview(books: BooksConnection, request: CompareRequest, s
   return await compare(books, request, attempt, async (comparison) => {
     const { diff } = comparison;
     const first = await look(comparison, diff, samples);
-    const found = hasHiddenRepeats(first.totals, diff.books.ledgerRows)
-      ? await look(comparison, { ...diff, counted: true }, samples)
-      : first;
+    const isRepeated = !diff.counted && (first.result.repeats || hasHiddenRepeats(first.totals, diff.books.ledgerRows));
+    const found = isRepeated ? await look(comparison, { ...diff, counted: true }, samples) : first;
     const { totals, result } = found;
     return {
       modelRows: totals.modelRows,
@@ -55,10 +55,10 @@ async function look(
           GROUP BY reason ORDER BY 2 DESC) i) AS invalid,
         (SELECT json_agg(s)::text FROM (SELECT key, change, operation, vals, changed FROM diff WHERE state = 'planned' ORDER BY no LIMIT $1) s) AS samples,
         (SELECT coalesce(sum(octet_length(vals)), 0) FROM diff WHERE state = 'planned') AS bytes,
-        (SELECT coalesce(sum(${fields}), 0) FROM diff WHERE state = 'planned') AS fields`,
+        (SELECT coalesce(sum(${fields}), 0) FROM diff WHERE state = 'planned') AS fields, ${repeatsSql('diff')} AS repeats`,
       [samples],
     );
-    const result = rows[0] ?? { totals: null, invalid: null, samples: null, bytes: '0', fields: '0' };
+    const result = rows[0] ?? { totals: null, invalid: null, samples: null, bytes: '0', fields: '0', repeats: false };
     return { totals: totalsOf(JSON.parse(result.totals ?? '[]') as readonly TotalRow[]), result };
   } catch (error) {
     throw queryFailed(error, `model ${diff.sync.model.name}`);

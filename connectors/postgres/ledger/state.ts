@@ -1,13 +1,15 @@
 import type pg from 'pg';
 import { MillraceError } from '../../../schema/errors.ts';
+import type { SyncDefinition } from '../../../schema/sync-definition.ts';
 import type { SyncPlanRequest } from '../../sync-books.ts';
-import type { BooksState } from './diff.ts';
+import { repeatedKey, type BooksState } from './diff.ts';
 import { mappingDifference, mappingOf, type BookedMapping } from './mapping.ts';
 
 interface StateRow {
   readonly identity: string;
   readonly rows: string;
   readonly open: boolean;
+  readonly repeated: boolean;
   readonly removed: boolean;
 }
 
@@ -15,28 +17,34 @@ interface StateRow {
 export async function readBooksState(client: pg.Client, syncNo: number): Promise<BooksState> {
   const { rows } = await client.query<StateRow>(
     `SELECT concat_ws('|', project, sync, at) AS identity, (SELECT count(*) FROM _millrace.ledger_rows WHERE sync_no = $1) AS rows,
-       EXISTS (SELECT FROM _millrace.sync_open_rows WHERE sync_no = $1) AS open, EXISTS (SELECT FROM _millrace.sync_removed WHERE sync_no = $1) AS removed
+       EXISTS (SELECT FROM _millrace.sync_open_rows WHERE sync_no = $1) AS open,
+       EXISTS (SELECT FROM _millrace.sync_open_rows WHERE sync_no = $1 AND outcome = 'invalid' AND reason = $2) AS repeated, EXISTS (SELECT FROM _millrace.sync_removed WHERE sync_no = $1) AS removed
      FROM _millrace.syncs WHERE sync_no = $1`,
-    [syncNo],
+    [syncNo, repeatedKey],
   );
   const row = rows[0];
-  return {
-    syncNo,
-    identity: row?.identity ?? '',
-    ledgerRows: Number(row?.rows ?? 0),
-    open: row?.open ?? false,
-    removed: row?.removed ?? false,
-  };
+  if (row === undefined) throw new Error(`the books have no sync ${syncNo}`);
+  return { ...row, syncNo, ledgerRows: Number(row.rows) };
 }
 
-/** The mapping that the ledger belongs to, and how many rows it has. */
-export async function readMapping(client: pg.Client, syncNo: number): Promise<BookedMapping & { readonly rows: number }> {
-  const { rows } = await client.query<BookedMapping & { readonly rows: string }>(
-    'SELECT address, mapping, (SELECT count(*) FROM _millrace.ledger_rows l WHERE l.sync_no = s.sync_no) AS rows FROM _millrace.syncs s WHERE sync_no = $1',
-    [syncNo],
-  );
-  const row = rows[0] ?? { address: null, mapping: null, rows: '0' };
-  return { ...row, rows: Number(row.rows) };
+/** The mapping that the ledger belongs to. */
+export async function readMapping(client: pg.Client, syncNo: number): Promise<BookedMapping> {
+  const { rows } = await client.query<BookedMapping>('SELECT address, mapping FROM _millrace.syncs WHERE sync_no = $1', [syncNo]);
+  return rows[0] ?? { address: null, mapping: null };
+}
+
+/** How a sync's mapping differs from the one that its ledger belongs to; undefined when it doesn't, or when the ledger has no rows. */
+export async function readMappingChange(client: pg.Client, syncNo: number, sync: SyncDefinition): Promise<MappingChange | undefined> {
+  const difference = mappingDifference(await readMapping(client, syncNo), mappingOf(sync));
+  if (difference === undefined) return undefined;
+  const { rows } = await client.query<{ rows: string }>('SELECT count(*) AS rows FROM _millrace.ledger_rows WHERE sync_no = $1', [syncNo]);
+  const count = Number(rows[0]?.rows ?? 0);
+  return count === 0 ? undefined : { rows: count, difference };
+}
+
+export interface MappingChange {
+  readonly rows: number;
+  readonly difference: string;
 }
 
 /**
@@ -46,8 +54,8 @@ export async function readMapping(client: pg.Client, syncNo: number): Promise<Bo
 export async function settleMapping(client: pg.Client, request: SyncPlanRequest, syncNo: number): Promise<readonly string[]> {
   const now = mappingOf(request.sync);
   const before = await readMapping(client, syncNo);
-  const difference = mappingDifference(before, now);
-  if (difference !== undefined && before.rows > 0) mayResend(request, before.rows, difference);
+  const change = await readMappingChange(client, syncNo, request.sync);
+  if (change !== undefined) mayResend(request, change);
   if (before.address !== null && before.address !== now.address) {
     await client.query('DELETE FROM _millrace.ledger_rows WHERE sync_no = $1', [syncNo]);
     await client.query('DELETE FROM _millrace.sync_open_rows WHERE sync_no = $1', [syncNo]);
@@ -56,11 +64,10 @@ export async function settleMapping(client: pg.Client, request: SyncPlanRequest,
     'UPDATE _millrace.syncs SET address = $2, mapping = $3 WHERE sync_no = $1 AND (address, mapping) IS DISTINCT FROM ($2, $3)',
     [syncNo, now.address, now.fields],
   );
-  if (difference === undefined || before.rows === 0) return [];
-  return [`${difference}: ${before.rows} rows that were acknowledged before are sent again`];
+  return change === undefined ? [] : [`${change.difference}: ${change.rows} rows that were acknowledged before are sent again`];
 }
 
-function mayResend({ sync, options }: SyncPlanRequest, rows: number, difference: string): void {
+function mayResend({ sync, options }: SyncPlanRequest, { rows, difference }: MappingChange): void {
   if (options.resend || options.full || sync.mappingChange === 'resend') return;
   throw new MillraceError(
     'config',

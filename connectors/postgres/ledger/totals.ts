@@ -2,7 +2,8 @@ import type pg from 'pg';
 import { MillraceError } from '../../../schema/errors.ts';
 import { operations, type Operation, type SyncPlan } from '../../../schema/sync.ts';
 import type { SyncDefinition } from '../../../schema/sync-definition.ts';
-import type { DiffState } from './diff.ts';
+import { quoteLiteral } from '../sql.ts';
+import { noKey, repeatedKey, type DiffState } from './diff.ts';
 
 /** What a comparison found, in numbers. */
 export interface PlanTotals {
@@ -42,6 +43,10 @@ export async function countPlan(client: pg.Client, table: string): Promise<PlanT
   return totalsOf(rows);
 }
 
+/** True when a key is listed more than once; over a plan's table, or over the query itself. */
+export const repeatsSql = (table: string): string =>
+  `EXISTS (SELECT FROM ${table} WHERE hash IS NOT NULL AND reason IS DISTINCT FROM ${quoteLiteral(repeatedKey)} AND key <> ${quoteLiteral(noKey)} GROUP BY key HAVING sum(n) > 1)`;
+
 export function totalsOf(rows: readonly TotalRow[]): PlanTotals {
   const sum = (condition: (row: TotalRow) => boolean): number => rows.filter(condition).reduce((total, row) => total + Number(row.rows), 0);
   const byOperation: Partial<Record<Operation, number>> = {};
@@ -65,7 +70,7 @@ export function totalsOf(rows: readonly TotalRow[]): PlanTotals {
   };
 }
 
-/** True when rows that are in the ledger must have a key twice, though not every row was listed. */
+/** True when rows that are in the ledger must have a key twice, though they are not all listed. */
 export function hasHiddenRepeats(totals: PlanTotals, ledgerRows: number): boolean {
   return totals.matched !== ledgerRows - totals.left;
 }
