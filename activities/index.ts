@@ -2,6 +2,7 @@ import { createSendAlert } from './alert.ts';
 import { createBuild } from './build.ts';
 import { createCheckConnection } from './check-connection.ts';
 import { createCheckPipeline } from './check-pipeline.ts';
+import { createCheckSync } from './check-sync.ts';
 import { createCleanUp } from './clean-up.ts';
 import { createCommit } from './commit.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -40,6 +41,7 @@ export const createActivities = (deps: Dependencies) => ({
   findRun: createFindRun(deps),
   checkConnection: createCheckConnection(deps),
   checkPipeline: createCheckPipeline(deps),
+  checkSync: createCheckSync(deps),
   sendAlert: createSendAlert(deps),
   findStanding: createFindStanding(deps),
 });

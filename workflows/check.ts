@@ -2,8 +2,8 @@ import type { Checked, CheckRun } from '../schema/check.ts';
 import { limit } from './limit.ts';
 import { checkSteps } from './steps.ts';
 
-/** Asks every connection, then every pipeline, on a worker: that is where secrets and networks are. */
-export async function check({ connections, pipelines }: CheckRun): Promise<readonly Checked[]> {
+/** Asks every connection, then every pipeline and sync, on a worker: that is where secrets and networks are. */
+export async function check({ connections, pipelines, syncs }: CheckRun): Promise<readonly Checked[]> {
   const inTurn = limit(4);
   const checked = await Promise.all(
     connections.map((input) =>
@@ -17,5 +17,9 @@ export async function check({ connections, pipelines }: CheckRun): Promise<reado
       inTurn(() => checkSteps.checkPipeline.executeWithOptions({ summary: `check pipeline ${pipeline.name}` }, [pipeline])),
     ),
   );
-  return [...checked, ...through];
+  const sendable = syncs.filter(({ warehouse }) => !broken.has(warehouse.name));
+  const sent = await Promise.all(
+    sendable.map((sync) => inTurn(() => checkSteps.checkSync.executeWithOptions({ summary: `check sync ${sync.name}` }, [sync]))),
+  );
+  return [...checked, ...through, ...sent];
 }

@@ -75,7 +75,7 @@ export function modelSteps(heartbeatTimeout: number) {
 }
 
 /** Questions to connections: short, and not repeated for long, because a person waits. */
-export const checkSteps = proxyActivities<Pick<Activities, 'checkConnection' | 'checkPipeline'>>({
+export const checkSteps = proxyActivities<Pick<Activities, 'checkConnection' | 'checkPipeline' | 'checkSync'>>({
   startToCloseTimeout: '2 minutes',
   cancellationType,
   retry: { maximumAttempts: 2, nonRetryableErrorTypes },
