@@ -143,6 +143,8 @@ describe('a PostgreSQL table as destination', function () {
     assert.match(reason, /invalid input syntax for type bigint \(SQLSTATE 22P02\)/);
     assert.ok(!reason.includes('SECRET'));
     assert.deepEqual(await sql(url, `SELECT id FROM things WHERE id IN ('fine', 'poison')`), []);
+    const alone = await message(application.send({ operation: 'upsert', rows: rows.slice(1) }, attempt), 'rejected');
+    assert.equal(alone, 'field big: invalid input syntax for type bigint (SQLSTATE 22P02)');
   });
 
   it('names the constraint that a row breaks', async () => {

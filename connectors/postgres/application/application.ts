@@ -7,7 +7,7 @@ import type { Session } from '../session.ts';
 import type { PostgresSettings } from '../settings.ts';
 import { checkTable, refusalOfTable } from './check.ts';
 import { describeTable } from './describe.ts';
-import { isInDoubt, refusalOf } from './refusal.ts';
+import { findField, isInDoubt, refusalOf } from './refusal.ts';
 import { openSessions } from './sessions.ts';
 import { statementsOf, type Statement } from './statements.ts';
 import { listTables, readTable, type TargetTable } from './table.ts';
@@ -57,7 +57,7 @@ export async function openApplication(
     return await sessions.use(
       attempt,
       async (session) => {
-        const done = await write(session, statements, { name, until });
+        const done = await write(session, statements, { name, table, until });
         return rows.map(({ no }) => (done.has(no) ? { status: 'acknowledged' } : absent));
       },
       (error) => error instanceof MillraceError && error.code === 'rejected',
@@ -95,12 +95,13 @@ async function show(
 
 interface Writing {
   readonly name: string;
+  readonly table: TargetTable;
   /** When the transaction must have ended, as `performance.now()` counts. */
   readonly until: number;
 }
 
 /** Runs the statements of a batch in one transaction; the plan's numbers of the rows that it did. */
-async function write(session: Session, statements: readonly Statement[], { name, until }: Writing): Promise<ReadonlySet<number>> {
+async function write(session: Session, statements: readonly Statement[], { name, until, table }: Writing): Promise<ReadonlySet<number>> {
   return await session.run(async (client) => {
     let at: Statement | undefined;
     let committing = false;
@@ -119,7 +120,8 @@ async function write(session: Session, statements: readonly Statement[], { name,
         throw new MillraceError('unknown', `connection ${name}: the answer to COMMIT is missing`);
       }
       await client.query('ROLLBACK').catch(() => undefined);
-      throw refusalOf(error, at?.rows ?? statements.flatMap(({ rows }) => rows)) ?? error;
+      const rows = at?.rows ?? statements.flatMap((statement) => statement.rows);
+      throw refusalOf(error, rows, await findField(client, error, rows, table)) ?? error;
     }
   });
 }

@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { MillraceError } from '../../../schema/errors.ts';
-import { jsonText } from '../../../schema/value.ts';
+import { ExactNumber, jsonText } from '../../../schema/value.ts';
 import type { OutgoingRow } from '../../application.ts';
+import type { TargetTable } from './table.ts';
 
 /** Classes of SQLSTATE that say something of the rows: two of a batch are one, values, constraints, views' checks, what triggers raise. */
 const dataClasses: ReadonlySet<string> = new Set(['21', '22', '23', '44', 'P0']);
@@ -29,9 +30,33 @@ function reasonOf(error: pg.DatabaseError, rows: readonly OutgoingRow[]): string
 }
 
 /** The failure of a batch for what its rows hold, as `rejected`; undefined when it is about something else. */
-export function refusalOf(error: unknown, rows: readonly OutgoingRow[]): MillraceError | undefined {
+export function refusalOf(error: unknown, rows: readonly OutgoingRow[], field?: string): MillraceError | undefined {
   if (!(error instanceof pg.DatabaseError) || !isAboutRows(error)) return undefined;
-  return new MillraceError('rejected', `${reasonOf(error, rows)} (SQLSTATE ${error.code})`);
+  const place = field === undefined ? '' : `field ${field}: `;
+  return new MillraceError('rejected', `${place}${reasonOf(error, rows)} (SQLSTATE ${error.code})`);
+}
+
+/** The field of a lone row whose value its column doesn't take; undefined where it can't be told: several rows, another reason, a server before 16. */
+export async function findField(
+  client: pg.Client,
+  error: unknown,
+  [row, ...others]: readonly OutgoingRow[],
+  table: TargetTable,
+): Promise<string | undefined> {
+  if (!(error instanceof pg.DatabaseError) || error.code?.startsWith('22') !== true || row === undefined || others.length > 0)
+    return undefined;
+  const given = Object.entries({ ...row.match, ...row.fields }).flatMap(([name, value]) => {
+    const column = table.columns.find((each) => each.name === name);
+    const isScalar = typeof value !== 'object' || value instanceof ExactNumber;
+    return column === undefined || value === null || !isScalar || column.base === 'bytea' ? [] : [{ name, value, type: column.declared }];
+  });
+  const { rows } = await client
+    .query<{ name: string }>(
+      'SELECT name FROM unnest($1::text[], $2::text[], $3::text[]) v (name, value, type) WHERE NOT pg_catalog.pg_input_is_valid(value, type) LIMIT 1',
+      [given.map(({ name }) => name), given.map(({ value }) => String(value)), given.map(({ type }) => type)],
+    )
+    .catch(() => ({ rows: [] }));
+  return rows[0]?.name;
 }
 
 /** May a COMMIT that failed so have had its effect? Not when the server itself refused it. */
