@@ -6,6 +6,7 @@ import type { Column } from '../schema/column.ts';
 import { MillraceError } from '../schema/errors.ts';
 import type { SyncDefinition } from '../schema/sync-definition.ts';
 import { looseAttempt } from './attempt.ts';
+import { checkSyncDefinition } from './check-definition.ts';
 import type { Dependencies } from './dependencies.ts';
 import { openSync } from './open-sync.ts';
 import { operationsOf } from './operations.ts';
@@ -86,6 +87,14 @@ async function applicationFindings(
   return together([{ problems, warnings }, fields, await optionFindings(model.warehouse, sync, known, attempt)]);
 }
 
+/** The database of the books, where that isn't the warehouse, which is checked for itself. */
+async function booksFindings(deps: Dependencies, { state, warehouse }: SyncDefinition, attempt: Attempt): Promise<Findings> {
+  if (state.name === warehouse.name) return { problems: [], warnings: [] };
+  await using books = await deps.openWarehouse(state);
+  const { problems, warnings } = await books.check(attempt);
+  return { problems, warnings };
+}
+
 /** Asks a sync's model, application and books, sending nothing: columns, fields, operations and grants; what is wrong comes back as sentences. */
 export const createCheckSync = (deps: Dependencies) =>
   async function checkSync(sync: SyncDefinition): Promise<Checked> {
@@ -97,13 +106,14 @@ export const createCheckSync = (deps: Dependencies) =>
       system = said;
     };
     const found = await asFindings(async () => {
+      checkSyncDefinition(sync);
       await using warehouse = await deps.openWarehouse(sync.warehouse);
       const ofModel = await asFindings(async () => {
         columns = await columnsOf(warehouse, sync.model.sql, attempt);
         return { problems: columnProblems(sync, columns), warnings: [] };
       }, scrub);
       const ofApplication = await asFindings(() => applicationFindings(deps, sync, { warehouse, columns }, { attempt, onSystem }), scrub);
-      return together([ofModel, ofApplication]);
+      return together([ofModel, ofApplication, await asFindings(() => booksFindings(deps, sync, attempt), scrub)]);
     }, scrub);
     const place = `${sync.to.name}.${sync.object}`;
     return { kind: 'sync', name: sync.name, role: '', system: system === '' ? place : `${place} of ${system}`, host: hostname(), ...found };

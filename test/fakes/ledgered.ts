@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { Application, Batch, Outcome, OutgoingRow, Polled, StartedJob } from '../../connectors/application.ts';
+import type { Application, Batch, ObjectDescription, Outcome, OutgoingRow, Polled, StartedJob } from '../../connectors/application.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import { operations, type Operation } from '../../schema/sync.ts';
 import { jsonText } from '../../schema/value.ts';
@@ -148,6 +148,7 @@ export const ledgeredSettings = z.object({
   requestTimeout: z.number().default(2000),
   jobs: z.number().optional(),
   changedOnly: z.boolean().default(false),
+  description: z.custom<ObjectDescription>().optional(),
 });
 export type LedgeredSettings = z.input<typeof ledgeredSettings>;
 
@@ -211,7 +212,7 @@ export function openLedgered(given: unknown): Application {
     changedOnly: settings.changedOnly,
     check: async () => ({ system: 'ledgered', problems: [], warnings: [] }),
     objects: async () => [object],
-    describe: async () => ({ fields: [], closed: false }),
+    describe: async () => settings.description ?? { fields: [], closed: false },
     async send({ operation, rows }: Batch): Promise<readonly Outcome[] | StartedJob> {
       const { status, body } = await ask('POST', '/batch', { operation, rows: rows.map((row) => rowOf(operation, row)) });
       if (status === 202) return { handle: z.object({ job: z.string() }).parse(body).job, after: 200 };
