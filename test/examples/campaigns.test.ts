@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Braze } from '../fakes/braze.ts';
+import { campaignsBraze, campaignsMailchimp } from '../fakes/accounts.ts';
 import { startFake, type Fake } from '../fakes/fake.ts';
-import { Mailchimp } from '../fakes/mailchimp.ts';
 import { assertBooksBalance } from '../kits/books.ts';
 import { effectsOf, openExample, recordsOf, type Example } from './example-kit.ts';
 
@@ -17,7 +16,7 @@ describe('the example campaigns', function () {
   let mailchimp: Fake;
 
   before(async () => {
-    const [messages, audience] = [new Braze({ subscriptionGroups: [group] }), new Mailchimp({ lists: [list] })];
+    const [messages, audience] = [campaignsBraze(), campaignsMailchimp()];
     [braze, mailchimp] = await Promise.all([startFake(messages), startFake(audience)]);
     const more = { BRAZE_URL: braze.url, BRAZE_KEY: messages.apiKey, MAILCHIMP_URL: mailchimp.url, MAILCHIMP_KEY: audience.apiKey };
     example = await openExample('campaigns', { source: 'SHOP_URL', more });

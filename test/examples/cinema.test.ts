@@ -1,21 +1,25 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { assertBooksBalance } from '../kits/books.ts';
-import { openExample, type Example } from './example-kit.ts';
+import { startHubspot, type HubspotFake } from '../fakes/hubspot.ts';
+import { effectsOf, openExample, recordsOf, type Example } from './example-kit.ts';
 
 const publicData = fileURLToPath(new URL('../../node_modules/vega-datasets/data', import.meta.url));
 
 describe('the example cinema', function () {
   this.timeout(120_000);
   let example: Example;
+  let crm: HubspotFake;
 
   before(async () => {
-    example = await openExample('cinema', { source: 'TICKETS_URL', more: { PUBLIC_DATA: publicData } });
+    crm = await startHubspot();
+    const more = { PUBLIC_DATA: publicData, HUBSPOT_URL: crm.url, HUBSPOT_TOKEN: 'pat-fake' };
+    example = await openExample('cinema', { source: 'TICKETS_URL', more });
   });
 
   after(async () => {
     await assertBooksBalance(example.warehouseUrl);
-    await example[Symbol.asyncDispose]();
+    await Promise.all([example, crm].map((open) => open[Symbol.asyncDispose]()));
   });
 
   const takings = async (): Promise<string[]> =>
@@ -74,5 +78,20 @@ describe('the example cinema', function () {
     assert.equal((await takings())[2]?.startsWith('Thriller/Suspense 2 10025 '), true);
     const sums = 'SELECT count(*), sum(tickets) AS tickets, sum(takings) AS takings, max(id) AS last FROM ';
     assert.deepEqual(await example.warehouse(`${sums} tickets.screenings`), await example.source(`${sums} screenings`));
+  });
+
+  it("brings the cinemas' figures to their managers' contacts, and keeps the one that is refused until it is mended", async () => {
+    const [first] = await example.warehouse('SELECT takings, best_genre FROM marts.manager_figures WHERE cinema_id = 1');
+    assert.equal((await example.runAll('managers'))?.rejected, 1);
+    assert.equal(crm.effects.length, 11);
+    const contacts = recordsOf(crm, 'contacts', 'email', 'firstname', 'company', 'lifetime_value', 'segment');
+    const figures = `${Number(first?.['takings'])} ${first?.['best_genre']}`;
+    assert.ok(contacts.includes(`manager-1@cinema.example Manager 1 Cinema 1 ${figures}`), contacts.join('\n'));
+    const [refused = ''] = await example.refused('managers');
+    assert.match(refused, /^7: .*INVALID_EMAIL/);
+    await example.source(`UPDATE managers SET email = 'manager-7@cinema.example', updated_at = now() WHERE cinema_id = 7`);
+    await example.runAll('tickets', 'managers');
+    assert.deepEqual(effectsOf(crm, 'contacts', 11), ['create manager-7@cinema.example']);
+    assert.deepEqual(await example.refused('managers'), []);
   });
 });

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
+import { enrichmentSalesforce } from '../fakes/accounts.ts';
 import { startFake, type Fake } from '../fakes/fake.ts';
 import { startHubspot, type HubspotFake } from '../fakes/hubspot.ts';
-import { Salesforce, salesforceApp } from '../fakes/salesforce.ts';
+import { salesforceApp } from '../fakes/salesforce.ts';
 import { assertBooksBalance } from '../kits/books.ts';
 import { effectsOf, openExample, recordsOf, type Example } from './example-kit.ts';
 
 describe('the example enrichment', function () {
   this.timeout(120_000);
-  const org = new Salesforce();
+  const org = enrichmentSalesforce();
   let example: Example;
   let salesforce: Fake;
   let hubspot: HubspotFake;
@@ -20,10 +21,6 @@ describe('the example enrichment', function () {
       HUBSPOT_URL: hubspot.url,
       HUBSPOT_TOKEN: 'pat-fake',
     };
-    // Sales people have made all accounts but Dune; marketing has one company.
-    for (const account of ['acme', 'birch', 'coral', 'elm']) {
-      org.store.add('Account', { Name: account, External__c: account, Tier__c: 'silver', Seen__c: '2025-12-01T08:00:00.000Z' });
-    }
     hubspot.seed('companies', { account_no: 'coral', name: 'Coral', industry: 'travel' });
     example = await openExample('enrichment', { source: 'APP_URL', more });
   });

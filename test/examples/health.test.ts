@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
+import { healthIntercom, healthZendesk } from '../fakes/accounts.ts';
 import { startFake, type Fake } from '../fakes/fake.ts';
-import { Intercom } from '../fakes/intercom.ts';
-import { Zendesk } from '../fakes/zendesk.ts';
 import { assertBooksBalance } from '../kits/books.ts';
 import { until } from '../workflows/until.ts';
 import { openExample, recordsOf, type Example } from './example-kit.ts';
@@ -17,21 +16,7 @@ describe('the example health', function () {
   let schedules: AsyncDisposable;
 
   before(async () => {
-    const account = new Zendesk({
-      organizationFields: [
-        { key: 'health_score', type: 'integer' },
-        { key: 'health', type: 'dropdown', options: ['healthy', 'watch', 'at_risk'] },
-        { key: 'open_tickets', type: 'integer' },
-      ],
-      userFields: [{ key: 'logins', type: 'integer' }],
-    });
-    const workspace = new Intercom({
-      attributes: [
-        { name: 'logins', data_type: 'integer' },
-        { name: 'is_inactive', data_type: 'boolean' },
-        { name: 'last_login_at', data_type: 'date' },
-      ],
-    });
+    const [account, workspace] = [healthZendesk(), healthIntercom()];
     [zendesk, intercom] = await Promise.all([startFake(account), startFake(workspace)]);
     const more = {
       ZENDESK_URL: zendesk.url,

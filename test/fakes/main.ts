@@ -1,12 +1,9 @@
 import { once } from 'node:events';
-import { Braze } from './braze.ts';
+import { campaignsBraze, campaignsMailchimp, enrichmentSalesforce, healthIntercom, healthZendesk } from './accounts.ts';
 import { startFake, type Fake } from './fake.ts';
 import { startHubspot } from './hubspot.ts';
-import { Intercom } from './intercom.ts';
-import { Mailchimp } from './mailchimp.ts';
 import { connectionText, startPage, variablesText, type ShownFake } from './page.ts';
-import { Salesforce, salesforceApp } from './salesforce.ts';
-import { Zendesk } from './zendesk.ts';
+import { salesforceApp } from './salesforce.ts';
 
 const firstPort = 4700;
 
@@ -14,13 +11,13 @@ const firstPort = 4700;
 async function startAll(port: number): Promise<readonly ShownFake[]> {
   const hubspot = await startHubspot({ port: port + 1 });
   hubspot.memberships.addList('42', 'At risk');
-  const salesforce = await startFake(new Salesforce(), port + 2);
-  const brazeVendor = new Braze();
+  const salesforce = await startFake(enrichmentSalesforce(), port + 2);
+  const brazeVendor = campaignsBraze();
   const braze = await startFake(brazeVendor, port + 3);
-  const zendeskVendor = new Zendesk();
+  const zendeskVendor = healthZendesk();
   const zendesk = await startFake(zendeskVendor, port + 4);
-  const mailchimp = await startFake(new Mailchimp(), port + 5);
-  const intercom = await startFake(new Intercom(), port + 6);
+  const mailchimp = await startFake(campaignsMailchimp(), port + 5);
+  const intercom = await startFake(healthIntercom(), port + 6);
   const declared = (fake: Fake, variable: string) => ({
     type: 'http',
     template: fake.name,
@@ -51,7 +48,7 @@ async function startAll(port: number): Promise<readonly ShownFake[]> {
 const port = Number(process.argv[2] ?? firstPort);
 const shown = await startAll(port);
 await using page = await startPage(shown, port);
-console.log(`Fake applications, empty at each start; their records and effects: ${page.url}\n`);
+console.log(`Fake applications, new at each start, as the examples need them; their records and effects: ${page.url}\n`);
 for (const one of shown) console.log(variablesText(one));
 console.log('\nconnections:');
 for (const one of shown) console.log(`  ${connectionText(one)}`);
