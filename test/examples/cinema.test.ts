@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertBooksBalance } from '../kits/books.ts';
 import { startHubspot, type HubspotFake } from '../fakes/hubspot.ts';
@@ -81,11 +83,12 @@ describe('the example cinema', function () {
   });
 
   it("brings the cinemas' figures to their managers' contacts, and keeps the one that is refused until it is mended", async () => {
-    const [first] = await example.warehouse('SELECT takings, best_genre FROM marts.manager_figures WHERE cinema_id = 1');
+    const model = await readFile(join(example.folder, 'models', 'manager-figures.sql'), 'utf8');
+    const [first] = await example.warehouse(`SELECT takings, best_film FROM (${model}) m WHERE cinema_id = 1`);
     assert.equal((await example.runAll('managers'))?.rejected, 1);
     assert.equal(crm.effects.length, 11);
     const contacts = recordsOf(crm, 'contacts', 'email', 'firstname', 'company', 'lifetime_value', 'segment');
-    const figures = `${Number(first?.['takings'])} ${first?.['best_genre']}`;
+    const figures = `${Number(first?.['takings'])} ${first?.['best_film']}`;
     assert.ok(contacts.includes(`manager-1@cinema.example Manager 1 Cinema 1 ${figures}`), contacts.join('\n'));
     const [refused = ''] = await example.refused('managers');
     assert.match(refused, /^7: .*INVALID_EMAIL/);
