@@ -62,7 +62,8 @@ export const authSettings = z
   .refine((auth) => auth.type !== 'oauth2' || auth.grant !== 'refresh_token' || auth.refresh_token !== undefined, {
     message: 'grant refresh_token needs a refresh_token',
     path: ['refresh_token'],
-  });
+  })
+  .describe('How requests are authorized.');
 export type AuthSettings = z.infer<typeof authSettings>;
 
 /** Parts of a connection's settings that every application over HTTP has, to be spread into its own. */
