@@ -113,13 +113,13 @@ function pickSql(request: DiffRequest, model: ModelSql): string {
   ].map((value, at) => `(${value})::${picks[at]?.[1] ?? 'text'}`);
   const category = `CASE WHEN m._hash IS NULL THEN 'removed' WHEN l.hash IS NULL THEN 'added' ELSE 'matched' END`;
   const pick = pickCondition(request);
-  if (books.ledgerRows === 0 && !books.open && request.operations.added !== undefined)
-    return `SELECT ${values.join(', ')}, 1::bigint FROM ${from}`;
+  // Nearly all of them need one.
+  if (books.ledgerRows === 0 || request.options.full) return `SELECT ${values.join(', ')}, 1::bigint FROM ${from}`;
   // One grouping counts the rows that are left out, and the few that are not pass it: no second look at the model.
   const listed = `ARRAY[${values.map((value) => `${value}::text`).join(', ')}]`;
-  // OFFSET 0 keeps the planner from expecting as many groups as rows: then it groups in each of its parallel workers.
+  // OFFSET '0' (a constant before planning, which OFFSET 0 isn't) keeps the planner from expecting as many groups as rows: then it groups in each of its parallel workers.
   return `SELECT ${picks.map(([, type], at) => `a[${at + 1}]::${type}`).join(', ')}, n FROM (SELECT a, count(*) AS n
-FROM (SELECT CASE WHEN ${pick} THEN ${listed} ELSE ARRAY[${category}] END AS a FROM ${from} OFFSET 0) listed GROUP BY a) grouped`;
+FROM (SELECT CASE WHEN ${pick} THEN ${listed} ELSE ARRAY[${category}] END COLLATE "C" AS a FROM ${from} OFFSET '0') listed GROUP BY a) grouped`;
 }
 
 const ledgerTypes =
