@@ -3,6 +3,7 @@ import { runOutcome, startRun } from '../client/runs.ts';
 import { changeOrders, checksums, columnNames, columns, execute, writeCsv } from './data.ts';
 import { copyAcross, copyFile } from './reference.ts';
 import type { Bench } from './servers.ts';
+import { planCase } from './plan-case.ts';
 import { syncCases } from './sync-cases.ts';
 
 /** One measurement: each round the reference and Millrace do the same once. */
@@ -149,4 +150,5 @@ export const casesOf = (bench: Bench, rows: number): readonly Case[] => [
   startupCase(bench),
   mergeCase(bench, rows),
   ...syncCases(bench, rows / 10),
+  planCase(bench, rows),
 ];
