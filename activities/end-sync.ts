@@ -18,6 +18,8 @@ export interface EndedSync {
   readonly counts: SyncCounts;
   /** Why rows are open, the most frequent first; without values of rows. */
   readonly reasons: readonly string[];
+  /** When the first of the refused rows may be sent again, in milliseconds since 1970; null when none may. */
+  readonly retryAt: number | null;
 }
 
 const day = 86_400_000;
@@ -44,14 +46,10 @@ function reasonsOf(open: readonly OpenRow[]): readonly string[] {
   return ordered.map(([said, count]) => `${atLeast}${count} × ${said}`);
 }
 
-async function reasons(
-  books: SyncBooks,
-  { project, name }: SyncDefinition,
-  counts: SyncCounts,
-  attempt: Attempt,
-): Promise<readonly string[]> {
-  if (counts.rejected + counts.unknown + counts.invalid === 0) return [];
-  return reasonsOf(await books.listOpen({ project, sync: name, limit: looksAt }, attempt));
+/** When the first refused row has its turn again. */
+function retryAtOf(open: readonly OpenRow[]): number | null {
+  const turns = open.flatMap(({ outcome, nextAt }) => (outcome === 'rejected' && nextAt !== null ? [Date.parse(nextAt)] : []));
+  return turns.length === 0 ? null : Math.min(...turns);
 }
 
 /**
@@ -75,6 +73,9 @@ export function createEndSync(deps: Dependencies): (input: EndSyncInput) => Prom
     await using books = await deps.openSyncBooks(sync.state);
     const counts = await books.end(run, failure, attempt);
     await retain(books, sync, attempt);
-    return { counts, reasons: (await reasons(books, sync, counts, attempt)).map((reason) => deps.scrub(reason)) };
+    const open = await books.listOpen({ project: sync.project, sync: sync.name, limit: looksAt }, attempt);
+    const isNews = counts.rejected + counts.unknown + counts.invalid > 0;
+    const reasons = isNews ? reasonsOf(open).map((reason) => deps.scrub(reason)) : [];
+    return { counts, reasons, retryAt: retryAtOf(open) };
   };
 }

@@ -38,7 +38,7 @@ export function failureInterceptor(scrub: (text: string) => string): ActivityInb
       } catch (error) {
         const { attempt, activityType } = activityInfo();
         if (error instanceof Error && error.name === 'AbortError') throw new CancelledFailure('cancelled');
-        if (!(error instanceof MillraceError || error instanceof CancelledFailure)) {
+        if (!(error instanceof MillraceError || error instanceof CancelledFailure || error instanceof ApplicationFailure)) {
           log.error('unexpected error in an activity', {
             activity: activityType,
             error: scrub(error instanceof Error ? (error.stack ?? error.message) : String(error)),

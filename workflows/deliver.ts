@@ -118,8 +118,8 @@ async function plan(run: DeliverRun, name: SyncRunName, track: SyncTrack): Promi
 /** Closes the books, whatever became of the run. */
 async function end({ sync }: DeliverRun, run: SyncRunName, track: SyncTrack, failure: Failure | undefined): Promise<void> {
   const input = { run, sync, ...(failure === undefined ? {} : { failure: `${failure.code}: ${failure.message}` }) };
-  const { counts, reasons } = await endSyncSteps.endSync.executeWithOptions({ summary: `end ${sync.name}` }, [input]);
-  track.update({ ...counts, jobs: 0, notes: [...track.report().notes, ...reasons] });
+  const { counts, reasons, retryAt } = await endSyncSteps.endSync.executeWithOptions({ summary: `end ${sync.name}` }, [input]);
+  track.update({ ...counts, jobs: 0, notes: [...track.report().notes, ...reasons], ...(retryAt === null ? {} : { retryAt }) });
 }
 
 async function endFailed(run: DeliverRun, name: SyncRunName, track: SyncTrack, failure: Failure): Promise<void> {

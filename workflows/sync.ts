@@ -24,6 +24,11 @@ import { deliveryProgressed, freshSyncReport, syncProgressQuery } from './sync-t
 
 /** A continuous run waits this long for a commit; then the schedule begins another. */
 const longestWait = 10 * 60_000;
+/** After a run that failed, the next tries again without a commit. */
+const waitAfterFailure = 60_000;
+
+/** What one continuous run hands on to the next, through the schedule. */
+type Memory = Pick<SyncReport, 'pulse' | 'retryAt'>;
 
 /** The id of the workflow that sends a sync's rows: fixed, so that only one does. */
 const deliveryId = ({ sync }: SyncRun): string => `${sync.project}/${sync.name}/${sync.object}`;
@@ -43,8 +48,8 @@ function isUnchanged(error: unknown): boolean {
 }
 
 /** Waits for a commit to what the model reads: the new pulse, or undefined when there was none. */
-async function nextPulse({ sync }: SyncRun, last: string | undefined): Promise<string | undefined> {
-  const { findPulse } = pulseSteps(Math.max(1000, sync.minInterval / 5), longestWait);
+async function nextPulse({ sync }: SyncRun, last: string | undefined, longest: number): Promise<string | undefined> {
+  const { findPulse } = pulseSteps(Math.max(1000, sync.minInterval / 5), longest);
   try {
     return await findPulse.executeWithOptions({ summary: `wait for a commit to what ${sync.model.name} reads` }, [
       { warehouse: sync.warehouse, sql: sync.model.sql, last },
@@ -86,21 +91,35 @@ function failWith(failure: Failure, report: SyncReport): ApplicationFailure {
   return ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true, details: [report] });
 }
 
+/** When a run begins without a commit: refused rows may be sent again, or the run before failed. */
+function turnOf({ retryAt }: Memory): number {
+  const turns = [
+    ...(retryAt === undefined ? [] : [retryAt]),
+    ...(workflowInfo().lastFailure === undefined ? [] : [Date.now() + waitAfterFailure]),
+  ];
+  return Math.min(...turns);
+}
+
 /** Waits where the run is continuous, then plans and sends. */
 async function carryOut(run: SyncRun, current: () => SyncReport): Promise<SyncReport> {
   if (run.options.trigger !== 'continuous') return await delivered(run, current);
-  const last = (workflowInfo().lastResult as SyncReport | undefined)?.pulse;
-  const known = last === undefined ? {} : { pulse: last };
+  const { pulse: last, retryAt }: Memory = (workflowInfo().lastResult as SyncReport | undefined) ?? {};
+  const memory: Memory = { ...(last === undefined ? {} : { pulse: last }), ...(retryAt === undefined ? {} : { retryAt }) };
+  const turn = turnOf(memory);
   let pulse: string | undefined;
   try {
-    pulse = await nextPulse(run, last);
+    pulse = await nextPulse(run, last, Math.min(longestWait, Math.max(1000, turn - Date.now())));
   } catch (error) {
-    return { ...current(), ...known, status: 'failed', failure: failureOf(error) };
+    return { ...current(), ...memory, status: 'failed', failure: failureOf(error) };
   }
-  if (pulse === undefined)
-    return { ...current(), ...known, status: 'skipped', step: '', notes: ['nothing was committed to what the model reads'] };
+  // A look ends before its time when the next would be too late.
+  if (pulse === undefined && Date.now() < turn - run.sync.minInterval) {
+    return { ...current(), ...memory, status: 'skipped', step: '', notes: ['nothing was committed to what the model reads'] };
+  }
   const report = await delivered(run, current);
-  return { ...report, ...(report.status === 'succeeded' ? { pulse } : known) };
+  if (report.status !== 'succeeded') return { ...report, ...memory };
+  const seen = pulse ?? last;
+  return { ...report, ...(seen === undefined ? {} : { pulse: seen }) };
 }
 
 /** One run of a sync: waits for a commit where it is continuous, then sends what changed. */

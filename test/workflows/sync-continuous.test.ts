@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { ScheduleOverlapPolicy, type ScheduleHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { plainSync, workflowOf } from '../../client/runs.ts';
+import { runIdOf, taskQueueOf } from '../../client/names.ts';
+import type { SyncDefinition } from '../../schema/sync-definition.ts';
+import type { SyncReport } from '../../schema/sync.ts';
+import { customers, openSyncProject, withLedgered, type SyncProject } from '../sync-kit.ts';
+import { until } from './until.ts';
+
+describe('a continuous sync', function () {
+  this.timeout(90_000);
+  let place: SyncProject;
+  let quiet = false;
+  before(async () => {
+    place = await openSyncProject('continuous', (dependencies) => ({
+      ...withLedgered(dependencies),
+      async openWarehouse(connection) {
+        const warehouse = await dependencies.openWarehouse(connection);
+        return {
+          ...warehouse,
+          async pulse(...given) {
+            if (quiet) throw ApplicationFailure.nonRetryable('the time for the look is over', 'unchanged');
+            return await warehouse.pulse(...given);
+          },
+        };
+      },
+    }));
+    await place.sql(customers(3));
+  });
+  after(() => place[Symbol.asyncDispose]());
+
+  /** A schedule that begins a run a second after the last. Runs that are started by hand aren't given what the last one saw. */
+  async function scheduleOf(sync: SyncDefinition): Promise<ScheduleHandle> {
+    const { project, name } = sync;
+    const { type, args } = workflowOf({ kind: 'sync', definition: sync }, { ...plainSync, trigger: 'continuous' });
+    return await place.project.client.schedule.create({
+      scheduleId: runIdOf(project, name),
+      spec: { intervals: [{ every: '1s' }] },
+      policies: { overlap: ScheduleOverlapPolicy.SKIP },
+      action: { type: 'startWorkflow', workflowType: type, workflowId: runIdOf(project, name), taskQueue: taskQueueOf(project), args },
+    });
+  }
+
+  /** The id of the schedule's run of a number, the first is 0. */
+  async function runOf(schedule: ScheduleHandle, no: number): Promise<string> {
+    let workflowId = '';
+    await until(async () => {
+      const action = (await schedule.describe()).info.recentActions[no]?.action;
+      if (action?.type === 'startWorkflow') workflowId = action.workflow.workflowId;
+      return workflowId !== '';
+    }, 'a run of the schedule');
+    return workflowId;
+  }
+
+  const result = (workflowId: string): Promise<SyncReport> =>
+    place.project.client.workflow.getHandle(workflowId).result() as Promise<SyncReport>;
+
+  it('sends at first, then waits until something that the model reads has committed', async () => {
+    const schedule = await scheduleOf(place.sync({ name: 'live', object: 'live', minInterval: 1000 }));
+    assert.equal((await result(await runOf(schedule, 0))).acknowledged, 3);
+    const waiting = await runOf(schedule, 1);
+    const handle = place.project.client.workflow.getHandle(waiting);
+    await until(async () => {
+      const [look] = (await handle.describe()).raw.pendingActivities ?? [];
+      return Number(look?.attempt ?? 0) >= 3 && look?.lastFailure?.message === 'nothing was committed to what the model reads';
+    }, 'some looks in vain');
+    assert.equal((await handle.query<SyncReport>('progress')).status, 'waiting');
+    await place.sql(`INSERT INTO customers VALUES ('late', 'l')`);
+    const committedAt = Date.now();
+    const report = await result(waiting);
+    assert.deepEqual([report.status, report.planned, report.acknowledged], ['succeeded', 1, 1]);
+    assert.ok(Date.now() - committedAt < 10_000);
+    const events = (await handle.fetchHistory()).events ?? [];
+    assert.ok(events.length < 40, 'looks in vain cost no history');
+    await schedule.delete();
+  });
+
+  it('ends as skipped when nothing was committed for long, and hands on what the last run saw', async () => {
+    const schedule = await scheduleOf(place.sync({ name: 'quiet', object: 'quiet', minInterval: 1000 }));
+    const first = await result(await runOf(schedule, 0));
+    quiet = true;
+    const skipped = await result(await runOf(schedule, 1));
+    assert.deepEqual([skipped.status, skipped.pulse], ['skipped', first.pulse]);
+    quiet = false;
+    await schedule.delete();
+  });
+
+  it('sends refused rows again when their time has come, without a commit', async () => {
+    place.ledgered.state.refused.set('k2', 'not now');
+    const schedule = await scheduleOf(place.sync({ name: 'refused', object: 'refused', minInterval: 1000 }));
+    const first = await result(await runOf(schedule, 0));
+    assert.equal(first.rejected, 1);
+    const second = await result(await runOf(schedule, 1));
+    assert.deepEqual([second.status, second.planned, second.rejected], ['succeeded', 1, 1]);
+    assert.ok((second.retryAt ?? 0) > Date.now() + 30_000, 'the third waits longer');
+    await schedule.delete();
+  });
+});
