@@ -28,18 +28,21 @@ const tries = `CASE WHEN o.hash IS NOT DISTINCT FROM excluded.hash AND o.outcome
 
 /**
  * One statement for everything: rows of the plan by number, without those that are done. `$3` numbers, `$4` which of the outcomes `$6`…`$9` each has,
- * `$5` names in the application.
+ * `$5` names in the application, `$11` and `$12` the ranges of the plan that hold them: each is read at one go.
  */
 const statement = (plan: string): string => `WITH fresh AS MATERIALIZED (
-  SELECT p.no, p.key, p.change, p.operation, p.hash, p.match, p.fields, p.idempotency, k.outcome, k.reason, k.code, k.request_id,
-    coalesce(g.remote_id, p.remote_id) AS remote_id
-  FROM unnest($3::bigint[], $4::integer[], $5::text[]) g (no, kind, remote_id)
-  JOIN unnest($6::text[], $7::text[], $8::text[], $9::text[]) WITH ORDINALITY k (outcome, reason, code, request_id, kind) ON k.kind = g.kind
-  JOIN ${plan} p ON p.no = g.no AND p.no BETWEEN $11 AND $12
+  SELECT p.no, p.key, p.change, p.operation, p.hash, p.match, p.fields, p.idempotency, ($6::text[])[g.kind] AS outcome, ($7::text[])[g.kind] AS reason,
+    ($8::text[])[g.kind] AS code, ($9::text[])[g.kind] AS request_id, coalesce(g.remote_id, p.remote_id) AS remote_id
+  FROM unnest($11::bigint[], $12::bigint[]) range (low, high)
+  CROSS JOIN LATERAL (SELECT * FROM ${plan} WHERE no BETWEEN low AND high OFFSET 0) p
+  JOIN unnest($3::bigint[], $4::integer[], $5::text[]) g (no, kind, remote_id) ON g.no = p.no
   WHERE NOT p.no <@ $10::int8multirange),
+added AS (
+  INSERT INTO _millrace.ledger_rows (at, sync_no, hash, key, remote_id, match, fields)
+  SELECT now(), $2::integer, hash, key, remote_id, match, fields FROM fresh WHERE outcome = 'acknowledged' AND change = 'added'),
 kept AS (
   INSERT INTO _millrace.ledger_rows AS l (at, sync_no, hash, key, remote_id, match, fields)
-  SELECT now(), $2::integer, hash, key, remote_id, match, fields FROM fresh WHERE outcome = 'acknowledged' AND change <> 'removed'
+  SELECT now(), $2, hash, key, remote_id, match, fields FROM fresh WHERE outcome = 'acknowledged' AND change = 'changed'
   ON CONFLICT (sync_no, key) DO UPDATE SET at = excluded.at, hash = excluded.hash, remote_id = coalesce(excluded.remote_id, l.remote_id),
     match = excluded.match, fields = excluded.fields),
 gone AS (
@@ -70,38 +73,64 @@ UPDATE _millrace.sync_runs r SET done = r.done + t.done, sent = r.sent + t.sent,
 FROM tally t WHERE r.run_no = $1 RETURNING ${countColumns('r.')}`;
 
 /** Rows as few arrays: most of them share their outcome with others. */
-function parameters(held: HeldRun, rows: readonly RecordedRow[]): unknown[] {
-  const kinds = new Map<string, number>();
-  const listed: RecordedRow[] = [];
-  const chosen = new Map<number, { readonly kind: number; readonly remoteId: string | undefined }>();
-  for (const row of rows) {
-    if (chosen.has(row.no)) continue;
-    const name = `${row.outcome}\0${row.reason ?? ''}\0${row.code ?? ''}\0${row.requestId ?? ''}`;
-    let kind = kinds.get(name);
-    if (kind === undefined) {
-      listed.push(row);
-      kind = listed.length;
-      kinds.set(name, kind);
-    }
-    chosen.set(row.no, { kind, remoteId: row.remoteId });
-  }
-  const nos = [...chosen.keys()];
-  const values = [...chosen.values()];
-  const remoteIds = values.some((value) => value.remoteId !== undefined) ? values.map((value) => value.remoteId ?? null) : null;
+function parameters(held: HeldRun, given: readonly RecordedRow[]): unknown[] {
+  const chosen = new Map<number, RecordedRow>();
+  for (const row of given) if (!chosen.has(row.no)) chosen.set(row.no, row);
+  const rows = [...chosen.values()].toSorted((one, other) => one.no - other.no);
+  const { kinds, numbers } = kindsOf(rows);
+  const ranges = rangesOf(rows);
   return [
     held.runNo,
     held.syncNo,
-    `{${nos.join(',')}}`,
-    `{${values.map((value) => value.kind).join(',')}}`,
-    remoteIds,
-    listed.map((row) => row.outcome),
-    listed.map((row) => text(row.reason)),
-    listed.map((row) => text(row.code)),
-    listed.map((row) => text(row.requestId)),
+    `{${rows.map(({ no }) => no).join(',')}}`,
+    `{${numbers.join(',')}}`,
+    rows.some(({ remoteId }) => remoteId !== undefined) ? `{${rows.map(({ remoteId }) => element(remoteId)).join(',')}}` : null,
+    kinds.map((row) => row.outcome),
+    kinds.map((row) => text(row.reason)),
+    kinds.map((row) => text(row.code)),
+    kinds.map((row) => text(row.requestId)),
     held.done,
-    nos.reduce((low, no) => Math.min(low, no), Number.MAX_SAFE_INTEGER),
-    nos.reduce((high, no) => Math.max(high, no), 0),
+    `{${ranges.map(({ low }) => low).join(',')}}`,
+    `{${ranges.map(({ high }) => high).join(',')}}`,
   ];
+}
+
+const isLike = (one: RecordedRow | undefined, other: RecordedRow): boolean =>
+  one?.outcome === other.outcome && one.reason === other.reason && one.code === other.code && one.requestId === other.requestId;
+
+/** Rows that stand for all that are like them, and for each row the number of its like, from 1. Neighbours mostly are like each other. */
+function kindsOf(rows: readonly RecordedRow[]): { readonly kinds: readonly RecordedRow[]; readonly numbers: readonly number[] } {
+  const known = new Map<string, number>();
+  const kinds: RecordedRow[] = [];
+  let number = 0;
+  const numbers = rows.map((row) => {
+    if (isLike(kinds[number - 1], row)) return number;
+    const name = JSON.stringify([row.outcome, row.reason, row.code, row.requestId]);
+    number = known.get(name) ?? kinds.push(row);
+    known.set(name, number);
+    return number;
+  });
+  return { kinds, numbers };
+}
+
+/** Numbers of the plan that lie between rows are read with them, up to so many. */
+const near = 100;
+
+/** Ranges that hold all rows, both ends inclusive; the rows come in order. */
+function rangesOf(rows: readonly RecordedRow[]): readonly { readonly low: number; readonly high: number }[] {
+  const ranges: { readonly low: number; high: number }[] = [];
+  for (const { no } of rows) {
+    const last = ranges.at(-1);
+    if (last !== undefined && no - last.high <= near) last.high = no;
+    else ranges.push({ low: no, high: no });
+  }
+  return ranges;
+}
+
+/** A text as PostgreSQL writes it in an array; the driver's own way is slow. */
+function element(given: string | undefined): string {
+  if (given === undefined) return 'NULL';
+  return /[\\"\0]/.test(given) ? `"${given.replaceAll('\0', '').replaceAll(/[\\"]/g, String.raw`\$&`)}"` : `"${given}"`;
 }
 
 /** What applications say may hold a character that PostgreSQL doesn't store. */
