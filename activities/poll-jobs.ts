@@ -31,6 +31,8 @@ interface Ended {
   readonly recorded: readonly RecordedRow[];
   /** Numbers that are to be sent again, or settled. */
   readonly again: readonly number[];
+  /** Those of them that surely had no effect. */
+  readonly untouched: readonly number[];
 }
 
 async function batchOf({ input, application, books, hold, attempt }: Polling, job: SyncJob): Promise<Batch> {
@@ -43,43 +45,64 @@ const outcomeOf = (no: number, outcome: Extract<Outcome, { status: 'acknowledged
   return { no, outcome: status, ...rest };
 };
 
-/** A row that can't be sent yet once more: what it could double is parked. */
-function lastOutcome({ input, application }: Polling, { operation }: Batch, no: number, reason: string): RecordedRow {
-  const parks = isMarked(settlingOf({ application, sync: input.sync }, operation));
-  return { no, outcome: parks ? 'unknown' : 'rejected', reason };
-}
+const isNoted = ({ input, application }: Polling, { operation }: Batch): boolean =>
+  isMarked(settlingOf({ application, sync: input.sync }, operation));
 
 function endOf(polling: Polling, batch: Batch, polled: Exclude<Polled, { after: number }>): Ended {
   const { lastChance, sync } = polling.input;
   const nos = batch.rows.map(({ no }) => no);
+  // A row that can't be sent yet once more: what that could double is parked.
+  const missing = isNoted(polling, batch) ? 'unknown' : 'rejected';
   if ('lost' in polled) {
-    const recorded = lastChance ? nos.map((no) => lastOutcome(polling, batch, no, polled.lost)) : [];
-    return { recorded, again: lastChance ? [] : nos };
+    const recorded = lastChance ? nos.map((no): RecordedRow => ({ no, outcome: missing, reason: polled.lost })) : [];
+    return { recorded, again: lastChance ? [] : nos, untouched: [] };
   }
   if (polled.outcomes.length !== nos.length) {
     throw new Error(`sync ${sync.name}: ${polled.outcomes.length} outcomes for the ${nos.length} rows of a job`);
   }
   const recorded: RecordedRow[] = [];
   const again: number[] = [];
+  const untouched: number[] = [];
   polled.outcomes.forEach((outcome, at) => {
     const no = nos[at] ?? 0;
     if (outcome.status === 'acknowledged' || outcome.status === 'rejected') recorded.push(outcomeOf(no, outcome));
-    else if (lastChance) recorded.push(lastOutcome(polling, batch, no, outcome.reason));
-    else again.push(no);
+    else if (lastChance) recorded.push({ no, outcome: outcome.status === 'again' ? 'rejected' : missing, reason: outcome.reason });
+    else {
+      again.push(no);
+      if (outcome.status === 'again') untouched.push(no);
+    }
   });
-  return { recorded, again };
+  return { recorded, again, untouched };
 }
 
-async function poll(polling: Polling): Promise<SyncProgress> {
-  const { input, application, books, hold, attempt } = polling;
+/** Asks about jobs; those whose rows all have outcomes already, from an attempt that died since, need no answer. */
+async function ask({ input, application, attempt }: Polling, batches: readonly Batch[]): Promise<readonly Polled[]> {
   const { progress, sync } = input;
   if (application.poll === undefined) {
     throw new MillraceError('config', `sync ${sync.name}: its application has jobs under way and none of it can be asked about`);
   }
+  const open = progress.jobs.flatMap(({ handle }, at) => {
+    const batch = batches[at];
+    return batch === undefined || batch.rows.length === 0 ? [] : [{ handle, batch }];
+  });
+  const answers = open.length === 0 ? [] : await application.poll(open, attempt);
+  const byHandle = new Map(open.map(({ handle }, at) => [handle, answers[at]]));
+  return progress.jobs.map(({ handle }) => (byHandle.has(handle) ? (byHandle.get(handle) ?? { after: progress.after }) : { outcomes: [] }));
+}
+
+/** What a job's end means, into the books; gives the run's counts where they changed. */
+async function keep(polling: Polling, batch: Batch, { recorded, untouched }: Ended): Promise<SyncCounts | undefined> {
+  const { books, hold, attempt } = polling;
+  if (untouched.length > 0 && isNoted(polling, batch)) await books.unmark(hold, untouched, attempt);
+  return recorded.length > 0 ? await books.record(hold, recorded, attempt) : undefined;
+}
+
+async function poll(polling: Polling): Promise<SyncProgress> {
+  const { input, books, hold, attempt } = polling;
+  const { progress } = input;
   const batches = await Promise.all(progress.jobs.map((job) => batchOf(polling, job)));
   await books.prove(hold, attempt);
-  const asked = progress.jobs.map(({ handle }, at) => ({ handle, batch: batches[at] ?? { operation: 'upsert' as const, rows: [] } }));
-  const answers = await application.poll(asked, attempt);
+  const answers = await ask(polling, batches);
   const jobs: SyncJob[] = [];
   const afters: number[] = [];
   let counts: SyncCounts = progress.counts;
@@ -92,9 +115,9 @@ async function poll(polling: Polling): Promise<SyncProgress> {
       afters.push(polled !== undefined && 'after' in polled ? polled.after : progress.after);
       continue;
     }
-    const { recorded, again } = endOf(polling, batch, polled);
-    if (recorded.length > 0) counts = await books.record(hold, recorded, attempt);
-    position = again.reduce((least, no) => Math.min(least, no), position);
+    const ended = endOf(polling, batch, polled);
+    counts = (await keep(polling, batch, ended)) ?? counts;
+    position = ended.again.reduce((least, no) => Math.min(least, no), position);
     attempt.beat();
   }
   return { position, jobs, counts, sent: progress.sent && position === progress.position, after: Math.min(...afters, 60_000) };

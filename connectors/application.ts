@@ -131,7 +131,7 @@ export interface Application extends AsyncDisposable {
    * `unknown` when it may have had one, `auth`, `config` and `not-found` when no batch can work.
    */
   send(batch: Batch, attempt: Attempt): Promise<readonly Outcome[] | StartedJob>;
-  /** Asks about jobs; the first call for a job may be what sets it going. Moves each forward, and may run again. One answer for each, in order. */
+  /** Asks about jobs; the first call for a job may be what sets it going. Moves each forward, and may run again. A batch holds those rows of its job that have no outcome yet. One answer for each, in order. */
   poll?(jobs: readonly { readonly handle: string; readonly batch: Batch }[], attempt: Attempt): Promise<readonly Polled[]>;
   /** For operations that settle by `lookup`: the application's name of each row's object, in order; undefined when it has none. For `add`: defined when it is a member. */
   find?(rows: readonly OutgoingRow[], attempt: Attempt): Promise<readonly (string | undefined)[]>;

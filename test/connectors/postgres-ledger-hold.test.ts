@@ -181,6 +181,18 @@ describe('books of syncs: hold and outcomes', () => {
     );
   });
 
+  it('rows that an attempt of the same run had sent are known as sent to the next, until they have an outcome or the note is taken back', async () => {
+    const run = await under.begin();
+    const sent = async (): Promise<readonly boolean[]> => (await under.books.rows(run.name, 1, 100, attempt())).map((row) => row.sent);
+    assert.deepEqual(await sent(), [false, false, false]);
+    await under.books.mark(run.hold, [1, 2], attempt());
+    assert.deepEqual(await sent(), [true, true, false]);
+    await under.books.unmark(run.hold, [1], attempt());
+    assert.deepEqual(await sent(), [false, true, false]);
+    await under.record(run, [acknowledged({ no: 2 })]);
+    assert.deepEqual(await sent(), [false, false]);
+  });
+
   it('a note of rows as sent can be taken back; a row that was refused is open for that again', async () => {
     await under.run({ outcome: (row) => (row.key === 'ada@x' ? rejected(row) : acknowledged(row)) });
     await execute(`UPDATE people SET score = 77`);

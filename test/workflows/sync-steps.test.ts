@@ -105,6 +105,16 @@ describe('the steps of a sync', function () {
     assert.deepEqual([report.planned, report.acknowledged], [99, 99]);
   });
 
+  it('locked rows of a job were not taken: they are sent again where nothing settles them, and not parked', async () => {
+    place.ledgered.state.jobs = true;
+    place.ledgered.state.locked.set('k10', 1).set('k20', 1);
+    const sql = `SELECT key, value FROM customers WHERE length(key) < 4`;
+    const model = { name: 'few', sql, key: ['key'], after: [] };
+    const report = await place.report(named('creates', { model, mode: 'insert', settings: { jobs: 3, settles: { create: 'none' } } }));
+    assert.deepEqual([report.planned, report.acknowledged], [99, 99]);
+    assert.equal(place.ledgered.state.objects.get('k10')?.length, 1);
+  });
+
   it('results of jobs are fetched when sending failed', async () => {
     place.ledgered.state.jobs = true;
     // The last batch is refused for good, after jobs were begun.

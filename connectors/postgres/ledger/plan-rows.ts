@@ -18,7 +18,10 @@ type Row = readonly [
   idempotency: string,
 ];
 
-const columns = 'no, key, change, operation, vals, changed, remote_id, sent, idempotency';
+/** Rows that were handed over are noted so while the plan stays as it is: by an earlier run, or by an attempt of this one. */
+const isSent = `EXISTS (SELECT FROM _millrace.sync_open_rows o WHERE o.key = p.key AND o.outcome = 'sent'
+  AND o.sync_no = (SELECT sync_no FROM _millrace.sync_runs WHERE run_id = $1))`;
+const columns = `p.no, p.key, p.change, p.operation, p.vals, p.changed, p.remote_id, ${isSent} AS sent, p.idempotency`;
 const open = `NOT no <@ (SELECT done FROM _millrace.sync_runs WHERE run_id = $1)`;
 
 /** Rows of the plan from a number on that have no outcome yet. */
@@ -29,7 +32,7 @@ export async function rows(
   limit: number,
   attempt: Attempt,
 ): Promise<readonly PlannedRow[]> {
-  const text = `SELECT ${columns} FROM ${planTable(run)} WHERE no >= $2 AND ${open} ORDER BY no LIMIT $3`;
+  const text = `SELECT ${columns} FROM ${planTable(run)} p WHERE no >= $2 AND ${open} ORDER BY no LIMIT $3`;
   return await read(books, run, { name: `rows ${run.runId}`, text, values: [run.runId, from, limit] }, attempt);
 }
 
@@ -40,7 +43,7 @@ export async function rowsOf(
   ranges: readonly (readonly [number, number])[],
   attempt: Attempt,
 ): Promise<readonly PlannedRow[]> {
-  const text = `SELECT ${columns} FROM unnest($2::bigint[], $3::bigint[]) range (low, high) JOIN ${planTable(run)} ON no BETWEEN low AND high
+  const text = `SELECT ${columns} FROM unnest($2::bigint[], $3::bigint[]) range (low, high) JOIN ${planTable(run)} p ON no BETWEEN low AND high
     WHERE ${open} ORDER BY no`;
   const values = [run.runId, ranges.map(([low]) => low), ranges.map(([, high]) => high)];
   return await read(books, run, { name: `rows of ${run.runId}`, text, values }, attempt);
