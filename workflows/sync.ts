@@ -100,26 +100,29 @@ function turnOf({ retryAt }: Memory): number {
   return Math.min(...turns);
 }
 
-/** Waits where the run is continuous, then plans and sends. */
-async function carryOut(run: SyncRun, current: () => SyncReport): Promise<SyncReport> {
-  if (run.options.trigger !== 'continuous') return await delivered(run, current);
+const remembered = (pulse: string | undefined): Memory => (pulse === undefined ? {} : { pulse });
+
+/** Waits for a commit, then plans and sends; hands on what was seen. */
+async function carryOutLater(run: SyncRun, current: () => SyncReport): Promise<SyncReport> {
   const { pulse: last, retryAt }: Memory = (workflowInfo().lastResult as SyncReport | undefined) ?? {};
-  const memory: Memory = { ...(last === undefined ? {} : { pulse: last }), ...(retryAt === undefined ? {} : { retryAt }) };
+  const memory: Memory = { ...remembered(last), ...(retryAt === undefined ? {} : { retryAt }) };
   const turn = turnOf(memory);
-  let pulse: string | undefined;
-  try {
-    pulse = await nextPulse(run, last, Math.min(longestWait, Math.max(1000, turn - Date.now())));
-  } catch (error) {
-    return { ...current(), ...memory, status: 'failed', failure: failureOf(error) };
-  }
+  const pulse = await nextPulse(run, last, Math.min(longestWait, Math.max(1000, turn - Date.now())));
   // A look ends before its time when the next would be too late.
   if (pulse === undefined && Date.now() < turn - run.sync.minInterval) {
     return { ...current(), ...memory, status: 'skipped', step: '', notes: ['nothing was committed to what the model reads'] };
   }
   const report = await delivered(run, current);
-  if (report.status !== 'succeeded') return { ...report, ...memory };
-  const seen = pulse ?? last;
-  return { ...report, ...(seen === undefined ? {} : { pulse: seen }) };
+  return { ...report, ...(report.status === 'succeeded' ? remembered(pulse ?? last) : memory) };
+}
+
+async function carryOut(run: SyncRun, current: () => SyncReport): Promise<SyncReport> {
+  if (run.options.trigger !== 'continuous') return await delivered(run, current);
+  try {
+    return await carryOutLater(run, current);
+  } catch (error) {
+    return { ...current(), status: 'failed', failure: failureOf(error) };
+  }
 }
 
 /** One run of a sync: waits for a commit where it is continuous, then sends what changed. */
