@@ -1,8 +1,7 @@
 import type { SyncReport } from '../schema/sync.ts';
 import { cell, foot, grouped, table, time, type Column } from './page.ts';
 
-const always: readonly Column<SyncReport>[] = [
-  { title: 'status', of: ({ status, step }) => cell(step === '' ? status : `${status}: ${step}`) },
+const columns: readonly Column<SyncReport>[] = [
   { title: 'planned', right: true, of: ({ planned }) => grouped(planned) },
   { title: 'sent', right: true, of: ({ sent }) => grouped(sent) },
   { title: 'acknowledged', right: true, of: ({ acknowledged }) => grouped(acknowledged) },
@@ -11,19 +10,13 @@ const always: readonly Column<SyncReport>[] = [
   { title: 'invalid', right: true, of: ({ invalid }) => grouped(invalid) },
 ];
 
-function rate({ seconds, sent }: SyncReport): string {
-  return seconds > 0 && sent > 0 ? `${grouped(Math.round(sent / seconds))}/s` : '';
+/** What stands below the table, which would be too wide for the UI with it. */
+function sums({ operations, jobs, seconds, sent }: SyncReport): string {
+  const written = Object.entries(operations).flatMap(([operation, rows]) => (rows > 0 ? [`${grouped(rows)} ${operation}`] : []));
+  const underWay = jobs > 0 ? [`${grouped(jobs)} jobs`] : [];
+  const rate = seconds > 0 && sent > 0 ? [`${grouped(Math.round(sent / seconds))}/s`] : [];
+  return [...written, ...underWay, ...rate, time(seconds)].join(', ');
 }
-
-const last: readonly Column<SyncReport>[] = [
-  { title: 'rate', right: true, of: rate },
-  { title: 'time', right: true, of: ({ seconds }) => time(seconds) },
-];
-
-const operationsLine = ({ operations }: SyncReport): readonly string[] => {
-  const parts = Object.entries(operations).flatMap(([operation, rows]) => (rows > 0 ? [`${grouped(rows)} ${operation}`] : []));
-  return parts.length === 0 ? [] : ['', parts.join(', ')];
-};
 
 function remarks({ failure, notes }: SyncReport): readonly string[] {
   const lines = [
@@ -35,11 +28,12 @@ function remarks({ failure, notes }: SyncReport): readonly string[] {
 
 /** The page of a sync's run in the Temporal UI, as Markdown. */
 export function syncPage(report: SyncReport): string {
-  const jobs: readonly Column<SyncReport>[] = report.jobs > 0 ? [{ title: 'jobs', right: true, of: (one) => grouped(one.jobs) }] : [];
+  const { sync, status, step } = report;
   const lines = [
-    `**${report.sync}**: ${report.status}`,
-    ...table([...always, ...jobs, ...last], [report]),
-    ...operationsLine(report),
+    `**${sync}**: ${status}${step === '' ? '' : `, ${cell(step)}`}`,
+    ...table(columns, [report]),
+    '',
+    sums(report),
     ...remarks(report),
   ];
   return lines.join('\n').slice(0, 18_000) + foot;
