@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { openSyncBooks } from '../../connectors/postgres/ledger/sync-books.ts';
 import { attempt } from '../kits/loads.ts';
 import { makeRequest, makeRun, rejected, useSyncBooks } from '../kits/sync-books.ts';
 
@@ -64,6 +65,18 @@ describe('books of syncs: the plan', () => {
       ).map((row) => row.no),
       [1, 3],
     );
+  });
+
+  it('attempts that plan at the same time give one plan', async () => {
+    const run = makeRun();
+    const other = await openSyncBooks({ type: 'postgres', url: under.url }, 'other');
+    try {
+      const plans = await Promise.all([under.books, other].map(async (books) => await books.plan({ ...makeRequest(), run }, attempt())));
+      assert.deepEqual(plans[0], plans[1]);
+      assert.equal((await under.books.rows(run, 1, 10, attempt())).length, 3);
+    } finally {
+      await other[Symbol.asyncDispose]();
+    }
   });
 
   it('rows that are refused come again: at once, then after longer and longer; when they change; and when they are asked for', async () => {

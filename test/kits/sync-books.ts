@@ -9,7 +9,7 @@ import { createDatabase, dropDatabase } from '../servers.ts';
 import { attempt } from './loads.ts';
 
 /** What each mode does where an application has every operation. */
-export const operationsOf: Readonly<Record<SyncMode, OperationsByChange>> = {
+const operationsOf: Readonly<Record<SyncMode, OperationsByChange>> = {
   insert: { added: 'create' },
   update: { added: 'update', changed: 'update' },
   upsert: { added: 'upsert', changed: 'upsert' },
@@ -72,7 +72,7 @@ export function makeRequest(given: RequestOptions = {}): Omit<SyncPlanRequest, '
 }
 
 /** A run that was planned and whose books are held. */
-export interface TestRun {
+interface TestRun {
   readonly name: SyncRunName;
   readonly plan: SyncPlan;
   readonly hold: Hold;
