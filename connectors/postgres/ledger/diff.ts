@@ -43,8 +43,8 @@ export const repeatedKey = 'its key is in the model more than once';
 export const noKey = '(no key)';
 
 /**
- * The comparison as one query. Rows that need nothing are counted, not listed. Rows to be planned are numbered by operation and key, and come in that
- * order. `run` wraps the part that runs the model's own SQL.
+ * The comparison as one query. Rows that need nothing are counted, not listed. Rows to be planned are numbered by operation and key, what
+ * left the model first, and come in that order. `run` wraps the part that runs the model's own SQL.
  */
 export function diffSql(request: DiffRequest, run: (query: string, columns: readonly PickColumn[]) => string): string {
   const model = modelSql(request.sync, request.columns);
@@ -153,11 +153,17 @@ function judgeSql({ options, operations }: DiffRequest, picked: string): string 
 
 const candidate = 'category IS NULL AND why IS NULL AND operation IS NOT NULL AND NOT waiting';
 
-/** How many of the rows to be sent have the same match values. */
-function sharedSql({ operations }: DiffRequest, model: ModelSql, judged: string): string {
+/** How many rows have the same match values: of those to be sent, and of those that were acknowledged and stay as they are. */
+function sharedSql({ operations, books, only }: DiffRequest, model: ModelSql, judged: string): string {
   if (model.matchIsKey) return `SELECT *, 0 AS sharing FROM (${judged}) judged`;
   const found = operations.removed === undefined ? 'match' : 'coalesce(match, ledger_match)';
-  return `SELECT *, count(*) FILTER (WHERE ${candidate} AND hash IS NOT NULL) OVER (PARTITION BY ${found}) AS sharing FROM (${judged}) judged`;
+  const sending = `count(*) FILTER (WHERE ${candidate} AND hash IS NOT NULL) OVER (PARTITION BY ${found})`;
+  if (books.ledgerRows === 0 || only !== undefined) return `SELECT *, ${sending} AS sharing FROM (${judged}) judged`;
+  const kept = `SELECT l.match AS kept_match, count(*) AS kept FROM _millrace.ledger_rows l
+    WHERE l.sync_no = ${books.syncNo} AND l.match IN (SELECT ${found} FROM judged WHERE ${candidate})
+      AND NOT EXISTS (SELECT FROM judged j WHERE j.key = l.key AND (j.hash IS NULL OR ${candidate})) GROUP BY 1`;
+  return `WITH judged AS MATERIALIZED (${judged}) SELECT judged.*, ${sending} + coalesce(kept, 0) AS sharing
+    FROM judged LEFT JOIN (${kept}) kept ON kept_match = ${found}`;
 }
 
 function stateSql(model: ModelSql): string {
@@ -168,7 +174,7 @@ function stateSql(model: ModelSql): string {
 }
 
 /** The columns of a plan's table. */
-function resultSql({ sync, options, books, changedOnly }: DiffRequest, model: ModelSql, settled: string): string {
+function resultSql({ sync, options, books, changedOnly, operations }: DiffRequest, model: ModelSql, settled: string): string {
   const shares = quoteLiteral(`other rows have the same match (${sync.match.map(({ column }) => column).join(', ')})`);
   const removedAt = books.removed
     ? `(SELECT r.at FROM _millrace.sync_removed r WHERE r.sync_no = ${books.syncNo} AND r.key = settled.key AND settled.ledger_hash IS NULL)`
@@ -178,12 +184,14 @@ function resultSql({ sync, options, books, changedOnly }: DiffRequest, model: Mo
   const changed = `CASE WHEN hash IS NOT NULL AND ledger_fields IS NOT NULL AND cardinality(fields) = cardinality(ledger_fields)
     AND match IS NOT DISTINCT FROM ledger_match AND coalesce(open, '') NOT IN ('sent', 'unknown') THEN (SELECT array_agg(u.no::integer - 1 ORDER BY u.no)
     FROM unnest(fields, ledger_fields) WITH ORDINALITY u (a, b, no) WHERE u.a IS DISTINCT FROM u.b) END`;
-  const order = 'state, operation, key COLLATE "C"';
-  return `SELECT CASE WHEN state = 'planned' THEN row_number() OVER (PARTITION BY state ORDER BY operation, key COLLATE "C") END AS no,
+  // To an application two keys may be one (Ada@x, ada@x): what comes under the other is not to be removed after it came.
+  const first = operations.removed === undefined ? '' : `change <> 'removed', `;
+  const order = `${first}operation, key COLLATE "C"`;
+  return `SELECT CASE WHEN state = 'planned' THEN row_number() OVER (PARTITION BY state ORDER BY ${order}) END AS no,
     CASE WHEN category IS NULL THEN coalesce(key, ${quoteLiteral(noKey)}) END COLLATE "C" AS key, state, n,
     CASE WHEN state = 'invalid' THEN coalesce(why, ${shares}) END AS reason, change, operation, hash, fields, coalesce(match, ledger_match) AS match,
     CASE WHEN hash IS NULL AND state = 'planned' THEN ${model.gone('key', 'ledger_match')} ELSE vals END AS vals,
     ${changedOnly && !options.full ? changed : 'NULL::integer[]'} AS changed, remote_id, coalesce(open = 'sent', false) AS sent,
     CASE WHEN state = 'planned' THEN ${idempotency} END AS idempotency, ledger_hash IS NOT NULL AS known, open
-    FROM (${settled}) settled ORDER BY ${order}`;
+    FROM (${settled}) settled ORDER BY state, ${order}`;
 }

@@ -2,7 +2,7 @@ import type { SyncDefinition } from '../../../schema/sync-definition.ts';
 
 /** What a ledger belongs to. */
 export interface Mapping {
-  /** Which object of which application, found by which fields, for which key: under another one the ledger says nothing. */
+  /** Which object of which application, found by which fields, for which key, and whether rows are taken out of it: under another one the ledger says nothing. */
   readonly address: string;
   /** The fields that are sent, in order. */
   readonly fields: string;
@@ -11,8 +11,9 @@ export interface Mapping {
 /** The definition's mapping in words that people read in the books. */
 export function mappingOf(sync: SyncDefinition): Mapping {
   const match = sync.match.map((pair) => pair.field).join(', ');
+  const place = `${sync.to.name}.${sync.object}${sync.mode === 'remove' ? ' to be removed' : ''}`;
   return {
-    address: `${sync.to.name}.${sync.object} found by ${match}, key ${sync.model.key.join(', ')}`,
+    address: `${place} found by ${match}, key ${sync.model.key.join(', ')}`,
     fields: sync.map.map(({ field, whenNull }) => (whenNull === 'keep' ? `${field} (NULL is kept)` : field)).join(', '),
   };
 }

@@ -70,9 +70,11 @@ export function modelSql(sync: SyncDefinition, types: readonly Column[]): ModelS
     fields: `ARRAY[${sync.map.map((pair) => `hashtextextended((${alias(pair.column)})::text, hashtextextended(${quoteLiteral(pair.field)}, 0))`).join(', ')}]::bigint[]`,
     gone: (given, match) => {
       const values = key.map((_, at) => (key.length === 1 ? given : `((${given})::json ->> ${at})`));
-      const own = matchIsKey
-        ? joined(columnsOf(key).map(({ type }, at) => jsonOfText(values[at] ?? given, type)))
-        : quoteLiteral(matched.map(() => 'null').join(','));
+      // No match in the books: it was the key when the row was acknowledged.
+      const own =
+        matched.length === key.length
+          ? joined(columnsOf(key).map(({ type }, at) => jsonOfText(values[at] ?? given, type)))
+          : quoteLiteral(matched.map(() => 'null').join(','));
       return `'[' || coalesce(substr(${match}, 2, length(${match}) - 2), ${own}) || ${quoteLiteral(`${',null'.repeat(mapped.length)}]`)}`;
     },
     key: keyOf,

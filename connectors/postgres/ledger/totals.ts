@@ -12,7 +12,7 @@ export interface PlanTotals {
   readonly invalid: number;
   readonly operations: SyncPlan['operations'];
   readonly modelRows: number;
-  /** Planned rows that left the model. */
+  /** Planned rows of the ledger that left the model. */
   readonly removing: number;
   /** Rows of the model that are in the ledger, and rows of the ledger that left the model. */
   readonly matched: number;
@@ -60,7 +60,7 @@ export function totalsOf(rows: readonly TotalRow[]): PlanTotals {
     invalid: sum((row) => row.state === 'invalid'),
     operations: byOperation,
     modelRows: sum((row) => row.in_model),
-    removing: sum((row) => row.state === 'planned' && !row.in_model),
+    removing: sum((row) => row.state === 'planned' && !row.in_model && row.known),
     matched: sum((row) => row.in_model && row.known),
     left: sum((row) => !row.in_model && row.known),
     again: sum((row) => row.state === 'planned' && row.again),
