@@ -2,29 +2,10 @@ import { join } from 'node:path';
 import { runOutcome, startRun } from '../client/runs.ts';
 import { changeOrders, checksums, columnNames, columns, execute, writeCsv } from './data.ts';
 import { copyAcross, copyFile } from './reference.ts';
+import type { Case } from './case.ts';
 import type { Bench } from './servers.ts';
 import { planCase } from './plan-case.ts';
 import { syncCases } from './sync-cases.ts';
-
-/** One measurement: each round the reference and Millrace do the same once. */
-export interface Case {
-  readonly name: string;
-  /** The ratio to reach. */
-  readonly goal: number;
-  readonly rows: number;
-  /** Seconds that the soonest possible end takes, in place of a reference. */
-  readonly theory?: number;
-  /** Before the first round; not timed. */
-  setUp?(): Promise<void>;
-  /** Before each round; not timed. */
-  before?(round: number): Promise<void>;
-  reference(): Promise<void>;
-  /** After the reference, before Millrace; not timed. */
-  between?(): Promise<void>;
-  millrace(): Promise<void>;
-  /** Throws when the contents differ. */
-  compare?(): Promise<void>;
-}
 
 async function run(bench: Bench, name: string): Promise<void> {
   const defined = bench.definitions.pipelines.get(name);

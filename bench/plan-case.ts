@@ -4,7 +4,7 @@ import { openSyncBooks } from '../connectors/postgres/ledger/sync-books.ts';
 import type { SyncBooks } from '../connectors/sync-books.ts';
 import type { SyncRunName } from '../schema/sync.ts';
 import type { SyncDefinition } from '../schema/sync-definition.ts';
-import type { Case } from './cases.ts';
+import type { Case } from './case.ts';
 import { execute, withClient } from './data.ts';
 import type { Bench } from './servers.ts';
 

@@ -1,7 +1,8 @@
 // npm run bench -- [--only NAME] [--rows N] [--rounds N] [--json FILE]
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { casesOf, type Case } from './cases.ts';
+import type { Case } from './case.ts';
+import { casesOf } from './cases.ts';
 import { fillOrders } from './data.ts';
 import { openBench, type Bench } from './servers.ts';
 

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import { runOutcome, startRun, plainSync } from '../client/runs.ts';
 import { post, sendBare } from './bare-client.ts';
-import type { Case } from './cases.ts';
+import type { Case } from './case.ts';
 import type { CrmBehaviour, CrmSeen } from './crm.ts';
 import { execute, withClient } from './data.ts';
 import { customersSql, limitedRows, limitedSql } from './project.ts';

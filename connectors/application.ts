@@ -1,6 +1,6 @@
 import type { Operation, Settling } from '../schema/sync.ts';
 import type { FieldValue } from '../schema/value.ts';
-import type { Attempt, CheckReport } from './connector.ts';
+import type { Attempt, CheckReport } from './attempt.ts';
 import type { LimitStore, TokenStore, Transport } from './http/stores.ts';
 
 /** What a worker gives to an application that it opens. */

@@ -6,33 +6,16 @@ import type { Cursor, Partition, Stream, Target } from '../schema/stream.ts';
 import type { Column } from '../schema/column.ts';
 import type { Step } from '../schema/step.ts';
 import type { Application, ApplicationContext, ApplicationRequest } from './application.ts';
+import type { Attempt, CheckReport } from './attempt.ts';
 import type { ModelRows, SyncBooks } from './sync-books.ts';
+
+export type { Attempt, CheckReport } from './attempt.ts';
 
 /**
  * The roles that a kind of system can play. A connector plays one or more of them; each value below is opened for one step
  * (`open…`), used by one caller at a time and closed by `await using`. Every method may run again with the same arguments.
  * Failures are `MillraceError`s; anything else is a bug and is retried a few times.
  */
-
-/** How a step runs: its cancellation, its name at the other side, and where it reports durable progress. */
-export interface Attempt {
-  /** Aborted when the step is cancelled or timed out; drivers stop their work (`pg_cancel_backend`, `interrupt`) and throw. */
-  readonly signal: AbortSignal;
-  /** Names the step across its attempts: `millrace:<load id>:<step>:<no>`; sessions carry it, at most 63 bytes. */
-  readonly name: string;
-  /** Called after durable progress, or while a long statement is proved alive; small JSON. */
-  beat(progress?: unknown): void;
-}
-
-/** What `check` of a connection found; empty problems mean that it works. */
-export interface CheckReport {
-  /** Product and version, for people. */
-  readonly system: string;
-  /** Sentences: what doesn't work and the remedy (a missing grant with its GRANT). */
-  readonly problems: readonly string[];
-  /** Sentences: what works less well than it could, and how to mend it. */
-  readonly warnings: readonly string[];
-}
 
 /** Bytes of a stream in the plan's format. Page boundaries mean nothing; `rows` counts the rows known to be complete so far by this page. */
 export interface Page {

@@ -2,7 +2,7 @@ import type { Column } from '../schema/column.ts';
 import type { SyncDefinition } from '../schema/sync-definition.ts';
 import type { Operation, OperationsByChange, PlannedChange, SyncCounts, SyncOptions, SyncPlan, SyncRunName } from '../schema/sync.ts';
 import type { BookedSyncRun, Explanation, OpenRow, SyncPreview } from '../schema/sync-books.ts';
-import type { Attempt } from './connector.ts';
+import type { Attempt } from './attempt.ts';
 import type { LimitStore, TokenStore } from './http/stores.ts';
 
 /** The rows of a model that is in another database than the books: CSV as COPY writes it, without a header. */

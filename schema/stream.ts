@@ -1,5 +1,5 @@
 import type { Column } from './column.ts';
-import type { StagedFormat } from './load.ts';
+import type { StagedFormat } from './staged-format.ts';
 
 /** Where the next read of a stream begins: the source's text for one value of the cursor column, or a source's own text. */
 export type Cursor = string;

@@ -1,4 +1,4 @@
-import type { Attempt } from '../connector.ts';
+import type { Attempt } from '../attempt.ts';
 import type { Limits } from './stores.ts';
 
 export interface HttpRequest {

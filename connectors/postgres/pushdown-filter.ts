@@ -1,7 +1,12 @@
+import type { Column } from '../../schema/column.ts';
 import { parseType } from '../../schema/column.ts';
 import type { Comparison } from '../../schema/step.ts';
-import type { Projected } from './pushdown.ts';
 import { quoteLiteral } from './sql.ts';
+
+/** A column of the query: what it is called now, its type, and the SQL that yields it. */
+export interface Projected extends Column {
+  readonly sql: string;
+}
 
 type Scalar = string | number | boolean;
 

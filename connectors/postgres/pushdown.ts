@@ -2,14 +2,9 @@ import type { Column } from '../../schema/column.ts';
 import { parseType } from '../../schema/column.ts';
 import type { Step } from '../../schema/step.ts';
 import type { Stream } from '../../schema/stream.ts';
-import { filterConditions } from './pushdown-filter.ts';
+import { filterConditions, type Projected } from './pushdown-filter.ts';
 import { quoteIdentifier, quoteLiteral } from './sql.ts';
 import { isText, sqlType } from './types.ts';
-
-/** A column of the query: what it is called now, its type, and the SQL that yields it. */
-export interface Projected extends Column {
-  readonly sql: string;
-}
 
 export interface Projection {
   readonly columns: readonly Projected[];

@@ -1,12 +1,23 @@
 import pg from 'pg';
+import type { ModelDefinition } from '../../../schema/definition.ts';
 import { MillraceError } from '../../../schema/errors.ts';
+import type { Target } from '../../../schema/stream.ts';
 import { quoteIdentifier, quoteTable } from '../sql.ts';
 import { copyOf, type Copied } from './copied.ts';
 import { findDependents } from './dependents.ts';
-import type { ModelBuild } from './model.ts';
 import { checkRules } from './model-rules.ts';
 import { columnList } from './names.ts';
 import { findTarget, type TargetTable } from './target.ts';
+
+/** A model whose SQL was taken over as it will run: without white space and semicolon at its end. */
+export interface ModelBuild {
+  readonly client: pg.Client;
+  readonly model: ModelDefinition;
+  readonly into: Target;
+  readonly sql: string;
+  /** Where a table is built before it takes its place. */
+  readonly scratch: string;
+}
 
 interface Result {
   readonly rows: number;

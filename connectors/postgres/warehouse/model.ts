@@ -13,16 +13,6 @@ import { openSession, type WarehouseContext } from './open.ts';
 import { findTarget } from './target.ts';
 import { endEarlierSessions, inTransaction } from './transaction.ts';
 
-/** A model whose SQL was taken over as it will run: without white space and semicolon at its end. */
-export interface ModelBuild {
-  readonly client: pg.Client;
-  readonly model: ModelDefinition;
-  readonly into: Target;
-  readonly sql: string;
-  /** Where a table is built before it takes its place. */
-  readonly scratch: string;
-}
-
 /** Builds a model in one transaction: it is there as before or as built, never between. */
 export async function buildModel(context: WarehouseContext, model: ModelDefinition, attempt: Attempt): Promise<Built> {
   await using session = await openSession(context, attempt);
