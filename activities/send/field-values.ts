@@ -16,8 +16,10 @@ const canonical = (text: string): string =>
 
 /** A number of JavaScript where that is the very same one; `NaN` and infinities stay text, which JSON can't hold as numbers. */
 function exact(value: unknown): FieldValue {
-  if (typeof value !== 'string' || !plainNumber.test(value)) return value as FieldValue;
+  if (typeof value !== 'string') return value as FieldValue;
   const number = Number(value);
+  if (String(number) === value && Number.isFinite(number)) return number;
+  if (!plainNumber.test(value)) return value;
   return plainNumber.test(String(number)) && canonical(String(number)) === canonical(value) ? number : new ExactNumber(value);
 }
 

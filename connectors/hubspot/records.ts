@@ -12,11 +12,16 @@ import { propertyText, propertyTexts } from './values.ts';
 /** Requests under way at the same time for one batch, where each row is one. */
 const atOnce = 5;
 
+/** A row of a request. */
 interface Input {
   readonly traced: Traced;
-  /** How the request names the record; a create has none. */
-  readonly name: { readonly id?: string; readonly idProperty?: string };
-  readonly properties: Readonly<Record<string, string>>;
+  /** How the request names the record, if it isn't a create, and what it writes. */
+  readonly body: {
+    readonly id: string | undefined;
+    readonly idProperty: string | undefined;
+    readonly properties: Readonly<Record<string, string>>;
+    readonly objectWriteTraceId: string;
+  };
 }
 
 /** Records of an object type. */
@@ -64,21 +69,19 @@ async function write(object: ObjectRequest, type: ObjectType, batch: Batch, atte
   const { operation, rows } = batch;
   const property = matchOf(object);
   const named = await nameRows(object, type, batch, attempt);
-  const inputs = named.flatMap((one) => ('traced' in one ? [one] : []));
+  const inputs = named.filter((one) => 'traced' in one);
   if (inputs.length === 0) return named.flatMap((one) => ('traced' in one ? [] : [one]));
   const path = `/crm/v3/objects/${await type.path(attempt)}/batch/${operation}`;
-  const body = {
-    inputs: inputs.map(({ traced, name, properties }) => ({ ...name, properties, objectWriteTraceId: traced.trace })),
-  };
-  const answer = await ask(account, { method: 'POST', path, body, repeatable: false }, rows, attempt);
+  const request = { method: 'POST', path, body: { inputs: inputs.map(({ body }) => body) }, repeatable: false } as const;
+  const answer = await ask(account, request, rows, attempt);
   const traced = inputs.map((input) => input.traced);
   const outcomes =
     again(
       answer,
       traced.map(({ row }) => row),
     ) ?? outcomesOf(account, operation, traced, property, answer);
-  const byRow = new Map(traced.map(({ row }, no) => [row, outcomes[no]]));
-  return named.map((one) => ('traced' in one ? byRow.get(one.traced.row) : one) ?? { status: 'unknown', reason: 'no outcome' });
+  let at = 0;
+  return named.map((one) => ('traced' in one ? outcomes[at++] : one) ?? { status: 'unknown', reason: 'no outcome' });
 }
 
 /** How each row is named in the request; an outcome for rows that mean no record, or more than one. */
@@ -89,14 +92,19 @@ async function nameRows(
   attempt: Attempt,
 ): Promise<readonly (Input | Outcome)[]> {
   const property = matchOf(object);
-  const inputOf = (row: OutgoingRow, name: Input['name'], properties: Input['properties']): Input => {
+  const inputOf = (
+    row: OutgoingRow,
+    name: { readonly id?: string | undefined; readonly idProperty?: string | undefined },
+    properties: Input['body']['properties'],
+  ): Input => {
+    const trace = String(row.no);
     const value = (name.id ?? propertyText(row.match[property] ?? null)).toLowerCase();
-    return { traced: { row, trace: String(row.no), value }, name, properties };
+    return { traced: { row, trace, value }, body: { id: name.id, idProperty: name.idProperty, properties, objectWriteTraceId: trace } };
   };
   if (operation === 'create') return rows.map((row) => inputOf(row, {}, propertyTexts({ ...row.match, ...row.fields })));
-  if (await withinTime(object.account, attempt, (limited) => type.isUnique(property, limited))) {
-    const by = property === 'hs_object_id' ? {} : { idProperty: property };
-    return rows.map((row) => inputOf(row, { id: propertyText(row.match[property] ?? null), ...by }, propertyTexts(row.fields)));
+  if (isKnownUnique(type.name, property) || (await withinTime(object.account, attempt, (limited) => type.isUnique(property, limited)))) {
+    const idProperty = property === 'hs_object_id' ? undefined : property;
+    return rows.map((row) => inputOf(row, { id: propertyText(row.match[property] ?? null), idProperty }, propertyTexts(row.fields)));
   }
   if (operation === 'upsert')
     throw new MillraceError(

@@ -14,13 +14,14 @@ const batchError = z
   .transform(({ category, message, context }) => ({ category, message, traces: context.objectWriteTraceId }));
 type BatchError = z.infer<typeof batchError>;
 
-const batchAnswer = z.looseObject({
+const batchAnswer = z.object({
   status: z.string().default('COMPLETE'),
   results: z.array(
-    z.looseObject({
+    z.object({
       id: z.string(),
       objectWriteTraceId: z.string().optional(),
-      properties: z.record(z.string(), z.string().nullable()).default({}),
+      // Looked at only where a result doesn't give its trace back: there are as many as rows.
+      properties: z.unknown(),
     }),
   ),
   errors: z.array(batchError).default([]),
@@ -44,15 +45,29 @@ function outcomeOfError({ category, message }: BatchError, row: OutgoingRow, ans
   return { status: 'rejected', reason, ...(category === '' ? {} : { code: category }), ...named(answer) };
 }
 
+const properties = z.record(z.string(), z.unknown());
+
+/** The traces of results that don't give them back, by their id or match value. */
+function tracesByValue(traced: readonly Traced[], property: string): (result: BatchAnswer['results'][number]) => string | undefined {
+  let traces: ReadonlyMap<string, string> | undefined;
+  return ({ id, properties: given }) => {
+    traces ??= new Map(traced.map(({ value, trace }) => [value, trace]));
+    const value = properties.safeParse(given).data?.[property];
+    return traces.get(id) ?? traces.get(typeof value === 'string' ? value.toLowerCase() : '');
+  };
+}
+
 /** The rows that results and errors name. */
 function toldOf({ results, errors }: BatchAnswer, traced: readonly Traced[], property: string, answer: HttpAnswer): Map<string, Outcome> {
   const told = new Map<string, Outcome>();
-  const rows = new Map(traced.map(({ trace, row }) => [trace, row]));
-  const byValue = new Map(traced.map(({ value, trace }) => [value, trace]));
-  for (const { id, objectWriteTraceId, properties } of results) {
-    const trace = objectWriteTraceId ?? byValue.get(id) ?? byValue.get(properties[property]?.toLowerCase() ?? '');
-    if (trace !== undefined) told.set(trace, { status: 'acknowledged', remoteId: id, ...named(answer) });
+  const requestId = named(answer);
+  const traceOf = tracesByValue(traced, property);
+  for (const result of results) {
+    const trace = result.objectWriteTraceId ?? traceOf(result);
+    if (trace !== undefined) told.set(trace, { status: 'acknowledged', remoteId: result.id, ...requestId });
   }
+  if (errors.length === 0) return told;
+  const rows = new Map(traced.map(({ trace, row }) => [trace, row]));
   for (const error of errors)
     for (const trace of error.traces) {
       const row = rows.get(trace);

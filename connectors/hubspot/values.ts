@@ -14,5 +14,7 @@ export function propertyText(value: FieldValue): string {
 }
 
 export function propertyTexts(values: Readonly<Record<string, FieldValue>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, propertyText(value)]));
+  const texts: Record<string, string> = {};
+  for (const name of Object.keys(values)) texts[name] = propertyText(values[name] ?? null);
+  return texts;
 }
