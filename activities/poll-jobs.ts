@@ -1,3 +1,4 @@
+import { activityInfo } from '@temporalio/activity';
 import type { Application, Batch, Outcome, Polled } from '../connectors/application.ts';
 import type { Attempt } from '../connectors/connector.ts';
 import type { Hold, RecordedRow, SyncBooks } from '../connectors/sync-books.ts';
@@ -8,7 +9,7 @@ import type { Dependencies } from './dependencies.ts';
 import { openSync } from './open-sync.ts';
 import type { SendInput } from './send-rows.ts';
 import { isMarked, settlingOf } from './send/context.ts';
-import { withHold } from './send/hold.ts';
+import { countsNow, withHold } from './send/hold.ts';
 import { outgoingRows } from './send/outgoing.ts';
 import { patientAttempt } from './send/patient.ts';
 import { usualPace, type Pace } from './send/pace.ts';
@@ -105,7 +106,7 @@ async function poll(polling: Polling): Promise<SyncProgress> {
   const answers = await ask(polling, batches);
   const jobs: SyncJob[] = [];
   const afters: number[] = [];
-  let counts: SyncCounts = progress.counts;
+  let counts = await countsNow(books, hold, progress.counts, activityInfo().attempt, attempt);
   let position = progress.position;
   for (const [at, job] of progress.jobs.entries()) {
     const polled = answers[at];

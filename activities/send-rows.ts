@@ -8,7 +8,7 @@ import type { SyncDefinition } from '../schema/sync-definition.ts';
 import { currentAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
 import { openSync } from './open-sync.ts';
-import { withHold } from './send/hold.ts';
+import { countsNow, withHold } from './send/hold.ts';
 import { patientAttempt } from './send/patient.ts';
 import { usualPace, type Pace } from './send/pace.ts';
 import { sendSlice, type Sliced } from './send/send-slice.ts';
@@ -66,12 +66,12 @@ export const createSendRows = (deps: Dependencies, pace: Pace = usualPace) =>
     const { requestTimeout } = application.limits;
     using patient = patientAttempt(attempt, requestTimeout + pace.lease);
     const patience = { attempt, patient, wait: requestTimeout + pace.lease, progress: details };
-    const send = (hold: Hold): Promise<Sliced> =>
-      sendSlice({
+    const send = async (hold: Hold): Promise<Sliced> =>
+      await sendSlice({
         sync,
         columns,
         planned,
-        progress,
+        progress: { ...progress, counts: await countsNow(ledger, hold, progress.counts, info.attempt, patient) },
         application,
         books,
         ledger,
@@ -81,5 +81,9 @@ export const createSendRows = (deps: Dependencies, pace: Pace = usualPace) =>
         pace,
         stubborn: info.attempt >= stubbornAttempt,
       });
-    return await withHold(ledger, run, patience, async (hold) => resultOf(await send(hold), (text) => deps.scrub(text)));
+    return await withHold(ledger, run, patience, async (hold, keep) => {
+      const sliced = await send(hold);
+      if (!sliced.isQuiet) keep();
+      return resultOf(sliced, (text) => deps.scrub(text));
+    });
   };

@@ -11,6 +11,12 @@ import type { SizedRow } from './outgoing.ts';
 import type { Pace } from './pace.ts';
 import type { Item, Work } from './work.ts';
 
+/** Requests without an answer: of operations that may be sent again as they are, and of those that are looked up first or not settled. */
+export interface Quiet {
+  repeatable: number;
+  marked: number;
+}
+
 /** What everything that sends rows shares. */
 export interface Sending {
   readonly sync: Pick<SyncDefinition, 'name' | 'mode' | 'whenUnknown'>;
@@ -30,6 +36,8 @@ export interface Sending {
   started(item: Item, job: StartedJob): void;
   /** When the application last answered, in milliseconds of `performance.now()`. */
   answeredAt: number;
+  /** Until when requests may have an effect that brought no answer, in the same milliseconds. */
+  readonly quiet: Quiet;
 }
 
 export const nosOf = (rows: readonly SizedRow[]): readonly number[] => rows.map(({ no }) => no);
@@ -55,6 +63,12 @@ export async function call<Result>(sending: Sending, run: () => Promise<Result>)
   }
 }
 
+/** Notes that requests for an operation, begun at a time, may have an effect still. */
+export function missed(sending: Sending, operation: Operation, startedAt: number): void {
+  const kind = isMarked(settlingOf(sending, operation)) ? 'marked' : 'repeatable';
+  sending.quiet[kind] = Math.max(sending.quiet[kind], startedAt + sending.application.limits.requestTimeout);
+}
+
 const doubled = 'sent again after a missing answer: it may be there twice';
 
 /** An outcome for the books, said of a row that may be doubled too. */
@@ -63,8 +77,9 @@ export function recorded(item: Item, row: RecordedRow): RecordedRow {
 }
 
 /** Tries an item again after a pause that grows. */
-export function tryLater({ work, pace }: Pick<Sending, 'work' | 'pace'>, item: Item, least: number, rest: Partial<Item> = {}): void {
-  const pause = Math.min(Math.max(least, pace.pause(item.tries)), pace.longestPause);
+export function tryLater({ work, pace, application }: Sending, item: Item, least: number, rest: Partial<Item> = {}): void {
+  const longest = Math.max(pace.longestPause, application.limits.requestTimeout);
+  const pause = Math.min(Math.max(least, pace.pause(item.tries)), longest);
   work.later({ ...item, tries: item.tries + 1, since: item.since ?? performance.now(), ...rest }, pause);
 }
 

@@ -27,12 +27,16 @@ export function trackDone(from: number, last: number): Done {
 
 type Ranges = readonly (readonly [number, number])[];
 
-/** Numbers as ranges, both ends inclusive. */
-export function rangesOf(nos: readonly number[]): Ranges {
+/** Numbers as ranges, both ends inclusive; a gap between two of them is bridged where all of its numbers may be in a range. */
+export function rangesOf(nos: readonly number[], mayBeIn: (no: number) => boolean): Ranges {
   const ranges: [number, number][] = [];
+  const isBridged = (from: number, to: number): boolean => {
+    for (let no = from + 1; no < to; no += 1) if (!mayBeIn(no)) return false;
+    return true;
+  };
   for (const no of nos.toSorted((a, b) => a - b)) {
     const last = ranges.at(-1);
-    if (last !== undefined && last[1] === no - 1) last[1] = no;
+    if (last !== undefined && isBridged(last[1], no)) last[1] = no;
     else ranges.push([no, no]);
   }
   return ranges;

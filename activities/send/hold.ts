@@ -1,15 +1,16 @@
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attempt } from '../../connectors/connector.ts';
 import type { Hold, SyncBooks } from '../../connectors/sync-books.ts';
 import { MillraceError } from '../../schema/errors.ts';
-import type { SyncRunName } from '../../schema/sync.ts';
+import type { SyncCounts, SyncRunName } from '../../schema/sync.ts';
 
-const beatEvery = 5000;
+const beatEvery = 400;
 
-/** Waits, alive. */
+/** Waits, alive, by a clock that nobody sets. */
 async function wait(milliseconds: number, attempt: Attempt, progress: unknown): Promise<void> {
-  const end = Date.now() + milliseconds;
-  for (let left = milliseconds; left > 0; left = end - Date.now()) {
+  const end = performance.now() + milliseconds;
+  for (let left = milliseconds; left > 0; left = end - performance.now()) {
     attempt.beat(progress);
     await sleep(Math.min(left, beatEvery), undefined, { signal: attempt.signal });
   }
@@ -27,22 +28,33 @@ export interface Patience {
 
 /**
  * Does something with the hold of a sync's books. Where the attempt before didn't let go, it first waits until no request of it can be
- * under way any more; lets go at the end, when `work` has left none under way.
+ * under way any more; lets go at the end, unless `work` says by `keep` that it left some under way.
  */
 export async function withHold<Result>(
   books: SyncBooks,
   run: SyncRunName,
   { attempt, patient, wait: longest, progress }: Patience,
-  work: (hold: Hold) => Promise<Result>,
+  work: (hold: Hold, keep: () => void) => Promise<Result>,
 ): Promise<Result> {
   const hold = await books.hold(run, patient);
-  if (hold.wait) await wait(longest, attempt, progress);
+  if (hold.wait) {
+    await wait(longest, attempt, progress);
+    // It may have been taken away meanwhile.
+    await books.prove(hold, patient);
+  }
+  let isKept = false;
+  const release = async (): Promise<void> => (isKept ? undefined : await books.release(hold, patient));
   try {
-    const result = await work(hold);
-    await books.release(hold, patient);
+    const result = await work(hold, () => void (isKept = true));
+    await release();
     return result;
   } catch (error) {
-    if (!(error instanceof MillraceError && error.code === 'fenced')) await books.release(hold, patient).catch(() => undefined);
+    if (!(error instanceof MillraceError && error.code === 'fenced')) await release().catch(() => undefined);
     throw error;
   }
+}
+
+/** A run's counts as an attempt finds them: those that it was given, unless an attempt before it may have recorded more. */
+export async function countsNow(books: SyncBooks, hold: Hold, given: SyncCounts, attemptNo: number, attempt: Attempt): Promise<SyncCounts> {
+  return attemptNo === 1 ? given : await books.record(hold, [], attempt);
 }

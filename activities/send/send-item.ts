@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Outcome, StartedJob } from '../../connectors/application.ts';
 import type { RecordedRow } from '../../connectors/sync-books.ts';
 import { MillraceError } from '../../schema/errors.ts';
-import { call, halves, isMarked, nosOf, recorded, settlingOf, tryLater, type Sending } from './context.ts';
+import { call, halves, isMarked, missed, nosOf, recorded, settlingOf, tryLater, type Sending } from './context.ts';
 import type { SizedRow } from './outgoing.ts';
 import { settleMissing } from './settle.ts';
 import type { Item } from './work.ts';
@@ -49,6 +49,7 @@ async function takeOutcomes(sending: Sending, item: Item, outcomes: readonly Out
     }
   });
   sending.writer.record(settled);
+  if (why !== undefined) missed(sending, item.operation, performance.now());
   if (why !== undefined) settleMissing(sending, { ...item, rows: missing }, why.reason, why.requestId);
   if (locked.length > 0) await again(sending, item, locked);
 }
@@ -93,10 +94,12 @@ async function sendOnce(sending: Sending, item: Item): Promise<Sent> {
     return 'troubled';
   }
   const { operation, rows } = item;
+  const startedAt = performance.now();
   let answer;
   try {
     answer = await call(sending, () => application.send({ operation, rows }, attempt));
   } catch (error) {
+    if (!(error instanceof MillraceError) || error.code === 'unknown') missed(sending, operation, startedAt);
     return await failed(sending, item, error);
   }
   return await take(sending, item, answer);

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Application, StartedJob } from '../../connectors/application.ts';
 import type { Attempt } from '../../connectors/connector.ts';
 import type { Hold, SyncBooks } from '../../connectors/sync-books.ts';
+import { MillraceError, retryableCodes } from '../../schema/errors.ts';
 import type { Column } from '../../schema/column.ts';
 import type { SyncDefinition } from '../../schema/sync-definition.ts';
 import type { SyncJob, SyncProgress } from '../../schema/sync.ts';
@@ -17,7 +18,7 @@ import { planWork, type Item } from './work.ts';
 
 const pageRows = 2000;
 /** A proof of life every so often while calls are within their time. */
-const beatEvery = 5000;
+const beatEvery = 400;
 /** A statement of the books that takes longer is no proof of life. */
 const longestStatement = 60_000;
 
@@ -45,7 +46,12 @@ export interface Slice {
 export interface Sliced {
   readonly progress: SyncProgress;
   readonly stopped: { readonly error: unknown } | undefined;
+  /** No request is under way, here or at the application, that who sends next would have to wait for. */
+  readonly isQuiet: boolean;
 }
+
+/** Who sends next sends the same values, or finds this one at its end. */
+const isTriedAgain = (error: unknown): boolean => error instanceof MillraceError && retryableCodes.has(error.code);
 
 /**
  * Sends rows of a plan for a while: reading ahead, some requests at the same time, outcomes recorded behind them. Ends with every request
@@ -106,9 +112,12 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
     isStopped: () => stopped !== undefined,
     stop,
     answeredAt: 0,
+    quiet: { repeatable: 0, marked: 0 },
     started(item: Item, job: StartedJob) {
       const nos = nosOf(item.rows);
-      jobs.push({ handle: job.handle, operation: item.operation, rows: rangesOf(nos) });
+      // Rows between them that have outcomes are no rows of a job, whoever has them.
+      const isSettled = (no: number): boolean => done.has(no) && !jobs.some(({ rows }) => isIn(rows, no));
+      jobs.push({ handle: job.handle, operation: item.operation, rows: rangesOf(nos, isSettled) });
       after = jobs.length === 1 ? job.after : Math.min(after, job.after);
       for (const no of nos) done.add(no);
       beat();
@@ -159,7 +168,10 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
     attempt.signal.removeEventListener('abort', cancel);
   }
   const sent = stopped === undefined && reader.ended();
-  return { progress: { position: sent ? planned + 1 : done.position(), jobs, counts: writer.counts(), sent, after }, stopped };
+  const goesOn = stopped === undefined ? !sent : isTriedAgain((stopped as { readonly error: unknown }).error);
+  const quietAt = Math.max(sending.quiet.marked, goesOn ? 0 : sending.quiet.repeatable);
+  const isQuiet = performance.now() >= quietAt;
+  return { progress: { position: sent ? planned + 1 : done.position(), jobs, counts: writer.counts(), sent, after }, stopped, isQuiet };
 }
 
 /** Deals with one item: rows that were sent before are settled first. */
