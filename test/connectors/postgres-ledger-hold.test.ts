@@ -45,6 +45,30 @@ describe('books of syncs: hold and outcomes', () => {
     await under.books.prove(later.hold, attempt());
   });
 
+  it('a plan that comes after another run took over is none: neither rows nor mapping nor open rows come of it', async () => {
+    await under.run();
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    let begun = (): void => undefined;
+    const begins = new Promise<void>((resolve) => (begun = resolve));
+    const columns = ['email', 'plan', 'score'].map((name) => ({ name, type: 'text' as const }));
+    const bytes = async function* (): AsyncGenerator<Uint8Array> {
+      begun();
+      await gate;
+      yield Buffer.from('eve@x,pro,1\n');
+    };
+    const map = [{ column: 'score', field: 'points', whenNull: 'clear' as const }];
+    const late = makeRequest({ sync: { object: 'leads', map }, resend: true, rows: { columns, bytes: bytes() } });
+    const zombie = assert.rejects(under.books.plan({ ...late, run: makeRun() }, attempt()), { code: 'fenced' });
+    await begins;
+    const next = await under.begin({ full: true });
+    open();
+    await zombie;
+    assert.deepEqual(await under.query('SELECT mapping FROM _millrace.syncs'), [['health_score, plan (NULL is kept)']]);
+    assert.equal((await ledger()).length, 3);
+    assert.equal((await under.record(next, next.rows.map(acknowledged))).acknowledged, 3);
+  });
+
   it('a record that another attempt is in the middle of is waited for', async () => {
     const run = await under.begin();
     const slow = under.client;

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { noSyncCounts, type SyncPlan } from '../../../schema/sync.ts';
+import { noSyncCounts, type SyncPlan, type SyncRunName } from '../../../schema/sync.ts';
 import type { SyncPlanRequest } from '../../sync-books.ts';
 import type { Attempt } from '../../connector.ts';
 import { connect } from '../session.ts';
@@ -10,6 +10,7 @@ import { inTransaction } from '../warehouse/transaction.ts';
 import { enterRun, takeOver } from './claim.ts';
 import type { BooksConnection } from './connection.ts';
 import { diffSql, type DiffRequest } from './diff.ts';
+import { fenced } from './hold.ts';
 import { copyModel, ownModel, type ModelSource } from './model-source.ts';
 import { modelSql } from './model-sql.ts';
 import { planTable } from './names.ts';
@@ -41,14 +42,23 @@ export async function plan(books: BooksConnection, request: SyncPlanRequest, att
   });
 }
 
-/** The plan that another attempt has written meanwhile. */
+/** The plan that another attempt has written meanwhile. Throws `fenced` when another run took over. */
 async function lockRun(client: pg.Client, { run }: SyncPlanRequest): Promise<SyncPlan | undefined> {
   const { rows } = await client.query<{ plan: string | null }>(
     'SELECT plan::text AS plan FROM _millrace.sync_runs WHERE run_id = $1 FOR UPDATE',
     [run.runId],
   );
   const text = rows[0]?.plan;
-  return text === null || text === undefined ? undefined : (JSON.parse(text) as SyncPlan);
+  if (text !== null && text !== undefined) return JSON.parse(text) as SyncPlan;
+  await requireBooks(client, run, '');
+  return undefined;
+}
+
+/** Throws `fenced` when another run took over the books; where it does so just now, the transaction fails and is tried again. */
+async function requireBooks(client: pg.Client, run: SyncRunName, lock: '' | 'FOR SHARE'): Promise<void> {
+  const text = `SELECT FROM _millrace.syncs WHERE (project, sync, run_id) = ($1, $2, $3) ${lock}`;
+  const { rows } = await client.query(text, [run.project, run.sync, run.runId]);
+  if (rows.length === 0) throw fenced(run);
 }
 
 async function planNow(client: pg.Client, request: SyncPlanRequest, syncNo: number, copied: ModelSource | undefined): Promise<SyncPlan> {
@@ -117,6 +127,7 @@ function waiting(waits: readonly string[]): SyncPlan {
 }
 
 async function keepPlan(client: pg.Client, { run }: SyncPlanRequest, made: SyncPlan): Promise<SyncPlan> {
+  await requireBooks(client, run, 'FOR SHARE');
   await client.query('UPDATE _millrace.sync_runs SET plan = $2, planned = $3, invalid = $4 WHERE run_id = $1', [
     run.runId,
     JSON.stringify(made),
