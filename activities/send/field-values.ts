@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { parseType, type Column } from '../../schema/column.ts';
 import { ExactNumber, type FieldValue } from '../../schema/value.ts';
 
@@ -61,4 +62,30 @@ export function converterOf({ type }: Column): Convert {
   const convert = parsed === undefined ? unchanged : (byBase[parsed.base] ?? unchanged);
   if (convert === unchanged) return unchanged;
   return each(convert);
+}
+
+const token = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+/** So many digits every number of JavaScript can hold. */
+const safeLength = 15;
+
+/** The numbers of a JSON text that JavaScript can't hold, as texts behind a mark that no other text has. */
+function markNumbers(json: string, mark: string): string {
+  return json.replace(token, (found) => {
+    if (found.startsWith('"') || (found.length <= safeLength && !/e/i.test(found))) return found;
+    const isExact = plainNumber.test(found) ? !(exact(found) instanceof ExactNumber) : Number.isFinite(Number(found));
+    return isExact ? found : `"${mark}${found}"`;
+  });
+}
+
+/** Reads a plan's values: JSON columns keep every digit of their numbers. */
+export function valuesReader(columns: readonly Column[]): (json: string) => readonly unknown[] {
+  const plain = (json: string): readonly unknown[] => JSON.parse(json) as readonly unknown[];
+  if (!columns.some(({ type }) => /^jsonb?$/.test(parseType(type)?.base ?? ''))) return plain;
+  const mark = `${randomUUID()}:`;
+  const revive = (_name: string, value: unknown): unknown =>
+    typeof value === 'string' && value.startsWith(mark) ? new ExactNumber(value.slice(mark.length)) : value;
+  return (json) => {
+    const marked = markNumbers(json, mark);
+    return marked === json ? plain(json) : (JSON.parse(marked, revive) as readonly unknown[]);
+  };
 }

@@ -3,7 +3,7 @@ import type { PlannedRow } from '../../connectors/sync-books.ts';
 import type { Column } from '../../schema/column.ts';
 import type { SyncDefinition } from '../../schema/sync-definition.ts';
 import type { FieldValue } from '../../schema/value.ts';
-import { converterOf } from './field-values.ts';
+import { converterOf, valuesReader } from './field-values.ts';
 
 /** A row on its way, with about the bytes that it has as JSON. */
 export interface SizedRow extends OutgoingRow {
@@ -26,6 +26,7 @@ export function outgoingRows(
   changedOnly: boolean,
 ): (planned: PlannedRow) => SizedRow {
   const converters = columns.map(converterOf);
+  const valuesOf = valuesReader(columns);
   const first = sync.match.length;
   const names = Buffer.byteLength(JSON.stringify([...sync.match, ...sync.map].map(({ field }) => field)));
   const overhead = names + 4 * columns.length + 64;
@@ -48,7 +49,7 @@ export function outgoingRows(
   };
 
   return (planned) => {
-    const values = JSON.parse(planned.values) as readonly unknown[];
+    const values = valuesOf(planned.values);
     const match: Record<string, FieldValue> = {};
     sync.match.forEach(({ field }, at) => (match[field] = read(values, at)));
     return {
