@@ -36,12 +36,9 @@ export function syncSteps(heartbeatTimeout: number) {
 }
 
 /** Closes the books of a sync's run; given up itself after an hour. */
-export const endSyncSteps = proxyActivities<Pick<Activities, 'endSync'>>({
-  startToCloseTimeout: '10 minutes',
-  scheduleToCloseTimeout: '1 hour',
-  cancellationType,
-  retry,
-});
+export function endSyncSteps(heartbeatTimeout: number) {
+  return proxyActivities<Pick<Activities, 'endSync'>>({ scheduleToCloseTimeout: '1 hour', heartbeatTimeout, cancellationType, retry });
+}
 
 /** Waits for a commit in the warehouse: asked again every so often, by its retries, for a while. */
 export function pulseSteps(every: number, longest: number) {
