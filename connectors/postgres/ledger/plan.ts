@@ -18,6 +18,14 @@ import { bookOpenRows, takeUnknownAsSent } from './open-rows.ts';
 import { readBooksState, settleMapping } from './state.ts';
 import { countPlan, guardDeletes, hasHiddenRepeats, repeatsSql, type PlanTotals } from './totals.ts';
 
+const planning = {
+  // All that is compared and counted is of one moment.
+  default_transaction_isolation: 'repeatable read',
+  idle_in_transaction_session_timeout: '60s',
+  // Hashes and JSON of a row cost far more than the planner thinks, so that workers are worth their while sooner.
+  parallel_tuple_cost: '0.02',
+  parallel_setup_cost: '200',
+};
 const locks = { timeout: 10_000, attempts: 5 };
 
 /** Compares the model with the ledger and writes the run's plan, in one transaction; what a run has planned stays as it is. */
@@ -31,8 +39,7 @@ export async function plan(books: BooksConnection, request: SyncPlanRequest, att
   const { settings } = books;
   await using session = await connect(settings, attempt, {
     what: `connection ${books.name}, sync ${request.sync.name}`,
-    // All that is compared and counted is of one moment.
-    settings: { default_transaction_isolation: 'repeatable read', idle_in_transaction_session_timeout: '60s' },
+    settings: planning,
   });
   const rows = request.rows;
   const copied = rows === undefined ? undefined : await session.run(async (client) => await copyModel(client, rows));
