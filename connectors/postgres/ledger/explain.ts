@@ -99,11 +99,16 @@ function openVerdict({ request }: Facts, open: OpenRow, judged: Judged): string 
     return `nobody knows whether its last request had its effect${why}; ${next ?? 'it waits until somebody says that it was sent or lost'}`;
   }
   if (open.outcome === 'sent') return `it was sent at ${open.at} and the answer is missing; ${next ?? 'a run settles that'}`;
+  return refusedVerdict(request, open, judged, why);
+}
+
+function refusedVerdict({ sync }: CompareRequest, open: OpenRow, { state }: Judged, why: string): string {
+  const when = open.attempts === 1 ? `once${why}, at ${open.at}` : `${open.attempts} times${why}, at last at ${open.at}`;
   const again =
-    judged.state === 'waiting'
+    state === 'waiting'
       ? `it is sent again after ${open.nextAt}, when its values change, or with a retry`
       : 'nothing is to be sent any more';
-  return `the application refused it ${open.attempts} times${why}, at last at ${open.at}; ${next ?? again} (sync ${request.sync.name})`;
+  return `the application refused it ${when}; ${state === 'planned' ? 'the next run sends it again' : again} (sync ${sync.name})`;
 }
 
 /** Rows that need nothing. */
