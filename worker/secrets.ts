@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isSecretSetting } from '../client/project/references.ts';
 import type { ConnectionDefinition } from '../schema/definition.ts';
 import { MillraceError } from '../schema/errors.ts';
 
@@ -10,7 +11,7 @@ export interface SecretsPlace {
 
 export interface ResolvedSettings {
   readonly settings: Readonly<Record<string, unknown>>;
-  /** What the references stood for, and the passwords in it: texts that no message may hold. */
+  /** What the references stood for, and the passwords in it: texts that no message may hold. Addresses of hosts are none. */
   readonly secrets: readonly string[];
 }
 
@@ -25,13 +26,18 @@ const leastSecret = 4;
  */
 export async function resolveSettings({ name, settings }: Connection, place: SecretsPlace): Promise<ResolvedSettings> {
   const secrets = new Set<string>();
-  const entries = Object.entries(settings).map(async ([key, value]) => [key, await resolveValue(value, { name, key, place, secrets })]);
+  const entries = Object.entries(settings).map(async ([key, value]) => [
+    key,
+    await resolveValue(value, { name, key, setting: key, place, secrets }),
+  ]);
   return { settings: Object.fromEntries(await Promise.all(entries)), secrets: [...secrets] };
 }
 
 interface Resolving {
   readonly name: string;
   readonly key: string;
+  /** Name of the innermost setting: `token_url` of the key `auth`. */
+  readonly setting: string;
   readonly place: SecretsPlace;
   readonly secrets: Set<string>;
 }
@@ -40,7 +46,7 @@ async function resolveValue(value: unknown, resolving: Resolving): Promise<unkno
   if (typeof value === 'string') return resolveText(value, resolving);
   if (Array.isArray(value)) return Promise.all(value.map((item) => resolveValue(item, resolving)));
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(async ([key, item]) => [key, await resolveValue(item, resolving)]);
+  const entries = Object.entries(value).map(async ([key, item]) => [key, await resolveValue(item, { ...resolving, setting: key })]);
   return Object.fromEntries(await Promise.all(entries));
 }
 
@@ -49,7 +55,8 @@ async function resolveText(text: string, resolving: Resolving): Promise<string> 
   let end = 0;
   for (const match of text.matchAll(reference)) {
     const [whole, kind, inside = ''] = match;
-    const value = kind === 'env' ? variable(inside, resolving) : await contents(inside, resolving);
+    const { value, isSecret } = kind === 'env' ? variable(inside, resolving) : await contents(inside, resolving);
+    if (isSecret && !isHost(text, match.index, value)) remember(value, resolving);
     pieces.push(text.slice(end, match.index), inUrl(text, match.index) ? encodeURIComponent(value) : value);
     end = match.index + whole.length;
   }
@@ -58,12 +65,18 @@ async function resolveText(text: string, resolving: Resolving): Promise<string> 
   return resolved;
 }
 
-function variable(inside: string, resolving: Resolving): string {
+interface Referenced {
+  readonly value: string;
+  /** False for a default, which stands in the project file. */
+  readonly isSecret: boolean;
+}
+
+function variable(inside: string, resolving: Resolving): Referenced {
   const { name, key, place } = resolving;
   const [, variableName = inside, , fallback] = /^(\w+)(:-(.*))?$/s.exec(inside) ?? [];
   const value = place.environment[variableName];
-  if (value !== undefined && value !== '') return remember(value, resolving);
-  if (fallback !== undefined) return fallback;
+  if (value !== undefined && value !== '') return { value, isSecret: true };
+  if (fallback !== undefined) return { value: fallback, isSecret: false };
   throw new MillraceError(
     'auth',
     `Connection ${name}: ${key} needs the variable ${variableName}, which is not set in the worker on ${place.host}. ` +
@@ -71,10 +84,10 @@ function variable(inside: string, resolving: Resolving): string {
   );
 }
 
-async function contents(path: string, resolving: Resolving): Promise<string> {
+async function contents(path: string, resolving: Resolving): Promise<Referenced> {
   const { name, key, place } = resolving;
   try {
-    return remember((await readFile(path, 'utf8')).replace(/\r?\n$/, ''), resolving);
+    return { value: (await readFile(path, 'utf8')).replace(/\r?\n$/, ''), isSecret: true };
   } catch (cause) {
     throw new MillraceError('auth', `Connection ${name}: ${key} needs the file ${path}, which the worker on ${place.host} cannot read.`, {
       cause,
@@ -82,9 +95,24 @@ async function contents(path: string, resolving: Resolving): Promise<string> {
   }
 }
 
-function remember(value: string, { secrets }: Resolving): string {
-  if (value.length >= leastSecret) secrets.add(value);
-  return value;
+/** The scheme and host of a URL; undefined for other texts, and where there may be a user and password. */
+const hostOf = (text: string): string | undefined => (text.includes('@') ? undefined : /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#]+/i.exec(text)?.[0]);
+
+/** A host is no secret, but for a setting that takes a secret; what follows it may be one, as that of a webhook is. */
+function remember(value: string, { key, setting, secrets }: Resolving): void {
+  const isSecret = isSecretSetting([key, setting]);
+  for (const form of URL.canParse(value) ? [value, new URL(value).href] : [value]) {
+    const host = hostOf(form);
+    const kept = host === undefined || isSecret ? form : form.replace(/\/$/, '');
+    if (kept.length >= leastSecret && (isSecret || kept !== host)) secrets.add(kept);
+    if (isSecret && host !== undefined) secrets.add(host);
+  }
+}
+
+/** Whether the value of a reference is a URL's host, or a part of it: `https://${env:ACCOUNT}.example.com`. */
+function isHost(text: string, position: number, value: string): boolean {
+  const before = text.slice(0, position).replace(reference, 'x');
+  return /^https?:\/\/[^/?#@]*$/i.test(before) && !text.slice(position).includes('@') && /^[\w.:-]+$/.test(value);
 }
 
 /** Whether a position in a URL is of its user, password or parameters, where letters such as @ and / must be escaped. */
@@ -108,12 +136,21 @@ function decoded(text: string): string {
   }
 }
 
-/** Takes secrets out of texts: the values given, the user and password of any URL, and what an Authorization header holds. */
+/** What is shown in a secret's place. */
+function shown(secret: string): string {
+  const host = hostOf(secret);
+  return host === undefined || host === secret ? '***' : `${host}/***`;
+}
+
+/**
+ * Takes secrets out of texts: the values given, of URLs only what follows the host, the user and password of any URL, and what an
+ * Authorization header holds.
+ */
 export function createScrubber(values: Iterable<string>): (text: string) => string {
   const longestFirst = [...new Set(values)].filter((value) => value.length >= leastSecret).toSorted((a, b) => b.length - a.length);
   return (text) =>
     longestFirst
-      .reduce((rest, value) => rest.replaceAll(value, '***'), text)
+      .reduce((rest, value) => rest.replaceAll(value, () => shown(value)), text)
       .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]+(?:@[^\s/?#@]+)*@/gi, '$1***@')
       .replace(/(authorization["']?\s*[:=]\s*["']?)(?:(?:bearer|basic|token)\s+)?[^\s"',;]+/gi, '$1***')
       .replace(/\b((?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}/gi, '$1***')

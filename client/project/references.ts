@@ -27,8 +27,8 @@ function textFindings(value: string, path: Path, name: string): readonly Finding
   return isSecret ? [wrong(path, remedy(name, String(path.at(-1))))] : [];
 }
 
-/** The value of an API key has no telling name of its own. */
-function isSecretSetting(path: Path): boolean {
+/** Whether a setting takes a secret and nothing else. The value of an API key has no telling name of its own. */
+export function isSecretSetting(path: Path): boolean {
   const last = String(path.at(-1));
   return secretName.test(last) || (last === 'value' && path.at(-2) === 'auth');
 }

@@ -48,6 +48,43 @@ describe('secrets', () => {
     assert.ok(whole.secrets.includes('hunter2'));
   });
 
+  it('the host of an address is none; what follows it is, and so is all of it where a secret belongs', async () => {
+    const shown = async (settings: Readonly<Record<string, unknown>>, value: string, text = value): Promise<string> => {
+      const { secrets } = await resolve(settings, { A: value });
+      return createScrubber(secrets)(`at ${text}`);
+    };
+    const url = { url: '${env:A}' };
+    assert.equal(await shown(url, 'http://127.0.0.1:4701'), 'at http://127.0.0.1:4701');
+    assert.equal(await shown(url, 'https://api.example.com/', 'https://api.example.com/contacts'), 'at https://api.example.com/contacts');
+    assert.equal(await shown(url, 'https://hooks.example.com/T0/B0/xyz'), 'at https://hooks.example.com/***');
+    assert.equal(
+      await shown(url, 'https://hooks.example.com/T0/B0/', 'https://hooks.example.com/T0/B0?x'),
+      'at https://hooks.example.com/***?x',
+    );
+    assert.equal(
+      await shown(url, 'https://API.example.com/Key', 'https://api.example.com/Key/contacts'),
+      'at https://api.example.com/***/contacts',
+    );
+    assert.equal(await shown(url, 'https://api.example.com?key=abcdef'), 'at https://api.example.com/***');
+    assert.equal(await shown({ auth: { token_url: '${env:A}' } }, 'https://login.example.com/oauth'), 'at https://login.example.com/***');
+    assert.equal(
+      await shown({ url: 'https://${env:A}.example.com' }, 'acme', 'https://acme.example.com/x'),
+      'at https://acme.example.com/x',
+    );
+    for (const value of ['https://me:hunter2@example.com', 'postgres://me:p/w@example.com/db', 'postgres://me:p#w@example.com/db']) {
+      assert.equal(await shown(url, value), 'at ***');
+    }
+    for (const value of ['https://example.com', 'https://example.com/a/b']) {
+      assert.doesNotMatch(await shown({ token: '${env:A}' }, value), /example/);
+      assert.doesNotMatch(await shown({ auth: { type: 'api-key', value: '${env:A}' } }, value), /example/);
+    }
+    assert.equal(
+      await shown({ url: 'https://example.com/${env:A}' }, 'abcdef', 'https://example.com/abcdef'),
+      'at https://example.com/***',
+    );
+    assert.equal(await shown({ url: 'https://${env:A}@example.com' }, 'abcdef', 'key abcdef'), 'at key ***');
+  });
+
   it('are taken out of texts, with users and passwords of any URL and Authorization headers', () => {
     const scrub = createScrubber(['hunter2', 'hunter2-longer', 'x']);
     assert.equal(scrub('no hunter2-longer, no hunter2'), 'no ***, no ***');
