@@ -1,9 +1,11 @@
 import proto from '@temporalio/proto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { ModelDefinition, PipelineDefinition } from '../schema/definition.ts';
+import type { SyncDefinition } from '../schema/sync-definition.ts';
+import { defineSync } from './kits/sync-definition.ts';
 import { pipelineOf } from './pipeline-kit.ts';
 
-/** The folder of recorded histories; `node --import tsx test/record-histories.ts` makes them anew. */
+/** The folder of recorded histories; `node --import tsx test/record-histories.ts` makes them anew, or those that are named. */
 export const historiesFolder = new URL('./histories/', import.meta.url);
 
 /** The variable that connections of recorded definitions name for their database. */
@@ -49,6 +51,25 @@ export function recordedPipeline(project: string): PipelineDefinition {
     more: { partitionBytes: 12_000, models: [recordedModel(project)] },
   });
   return { ...made, from: connection('source'), to: connection('warehouse') };
+}
+
+/** Where recorded syncs send to: a table of the same database. */
+export const recordedDestination = 'CREATE TABLE price_list (good bigint PRIMARY KEY, price numeric CHECK (price <> 13))';
+
+/** A sync of a model to a table that refuses a row. */
+export function recordedSync(project: string, more: Partial<SyncDefinition> = {}): SyncDefinition {
+  return defineSync({
+    project,
+    name: 'price-list',
+    model: { name: 'model', sql: 'SELECT i::bigint AS good, i::numeric AS price FROM generate_series(1, 20) i', key: ['good'], after: [] },
+    warehouse: connection('warehouse'),
+    state: connection('warehouse'),
+    to: connection('application'),
+    object: 'public.price_list',
+    match: [{ column: 'good', field: 'good' }],
+    map: [{ column: 'price', field: 'price', whenNull: 'clear' }],
+    ...more,
+  });
 }
 
 const { History } = proto.temporal.api.history.v1;

@@ -10,24 +10,8 @@ import { trackDelivery, type SyncTrack } from './sync-track.ts';
 
 /** Rows of ended jobs are sent again this often. */
 const rounds = 5;
-/** A step that lost the books is done again this often. */
-const holds = 3;
 
 const failWith = ({ code, message }: Failure): ApplicationFailure => ApplicationFailure.create({ message, type: code, nonRetryable: true });
-
-/**
- * Does a step that holds the books, and again when it lost them: a worker that was stopped can come back with an older attempt of the same
- * step and take them for a moment. Another run that took them keeps them.
- */
-async function holding<Result>(step: () => Promise<Result>): Promise<Result> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await step();
-    } catch (error) {
-      if (failureOf(error).code !== 'fenced' || attempt === holds) throw error;
-    }
-  }
-}
 
 /** Sends the rows of a plan step by step, and asks about jobs between the steps. */
 function sendSteps(run: DeliverRun, first: GoingSync, track: SyncTrack) {
@@ -59,7 +43,7 @@ function sendSteps(run: DeliverRun, first: GoingSync, track: SyncTrack) {
   const send = async (): Promise<void> => {
     const before = going.progress;
     const summary = `send ${sync.name} from row ${grouped(Math.max(1, before.position))}`;
-    take(await holding(() => steps.sendRows.executeWithOptions({ summary }, [input()])));
+    take(await steps.sendRows.executeWithOptions({ summary }, [input()]));
     const { position, jobs, failure } = going.progress;
     blocked = position === before.position && jobs.length === before.jobs.length;
     if (failure !== undefined) throw failWith(failure);
@@ -69,7 +53,7 @@ function sendSteps(run: DeliverRun, first: GoingSync, track: SyncTrack) {
     if (wait > 0) await sleep(Math.max(1000, wait));
     const before = going.progress;
     const summary = `ask about ${before.jobs.length} ${before.jobs.length === 1 ? 'job' : 'jobs'} of ${sync.name}`;
-    const progress = await holding(() => steps.pollJobs.executeWithOptions({ summary }, [{ ...input(), lastChance }]));
+    const progress = await steps.pollJobs.executeWithOptions({ summary }, [{ ...input(), lastChance }]);
     take(progress);
     blocked = progress.jobs.length === before.jobs.length;
     if (progress.position < before.position) going = { ...going, rounds: going.rounds + 1 };

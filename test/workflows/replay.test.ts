@@ -26,19 +26,25 @@ describe('recorded histories', function () {
     return found;
   };
 
-  it('of pipelines, streams and models, good ones and failed ones, replay with the workflows of today', async () => {
-    assert.ok(histories.length >= 7);
+  it('of pipelines, streams, models and syncs, good ones and failed ones, replay with the workflows of today', async () => {
+    assert.ok(histories.length >= 11);
     for (const history of histories) await assert.doesNotReject(replay(history), history.name);
   });
 
-  it('do not replay when a step is renamed', async () => {
-    const { json } = named('stream-of-partitions');
-    for (const step of ['plan', 'prepare', 'extract', 'load', 'commit', 'cleanUp']) {
-      const renamed = json.replaceAll(`"name": "${step}"`, `"name": "${step}Renamed"`);
-      assert.notEqual(renamed, json, step);
-      await assert.rejects(replay({ json: renamed }), /[Nn]ondeterminism/, step);
-    }
-  });
+  const steps = {
+    'stream-of-partitions': ['plan', 'prepare', 'extract', 'load', 'commit', 'cleanUp'],
+    deliver: ['planSync', 'sendRows', 'endSync'],
+  };
+  for (const [name, names] of Object.entries(steps)) {
+    it(`do not replay when a step is renamed (${name})`, async () => {
+      const { json } = named(name);
+      for (const step of names) {
+        const renamed = json.replaceAll(`"name": "${step}"`, `"name": "${step}Renamed"`);
+        assert.notEqual(renamed, json, step);
+        await assert.rejects(replay({ json: renamed }), /[Nn]ondeterminism/, step);
+      }
+    });
+  }
 
   it('hold nothing of a machine and no secret', () => {
     for (const { name, json } of histories) {
