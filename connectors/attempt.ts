@@ -6,6 +6,8 @@ export interface Attempt {
   readonly name: string;
   /** Called after durable progress, or while a long statement is proved alive; small JSON. */
   beat(progress?: unknown): void;
+  /** When nothing may have an effect any more, in milliseconds of `performance.now()`: another attempt may have taken over by then. */
+  readonly until?: number;
 }
 
 /** What `check` of a connection found; empty problems mean that it works. */

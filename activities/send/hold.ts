@@ -27,6 +27,13 @@ export interface Patience {
 }
 
 /**
+ * It may have been an earlier attempt of the same run, whose task came to life late: the run goes on by another attempt, which is refused
+ * the books where a later run has them. Of an attempt that is over itself nobody hears.
+ */
+const overtaken = ({ sync }: SyncRunName, cause: MillraceError): MillraceError =>
+  new MillraceError('unavailable', `sync ${sync}: another attempt took its books over; it is tried again`, { cause });
+
+/**
  * Does something with the hold of a sync's books. Where the attempt before didn't let go, it first waits until no request of it can be
  * under way any more; lets go at the end, unless `work` says by `keep` that it left some under way.
  */
@@ -37,19 +44,21 @@ export async function withHold<Result>(
   work: (hold: Hold, keep: () => void) => Promise<Result>,
 ): Promise<Result> {
   const hold = await books.hold(run, patient);
-  if (hold.wait) {
-    await wait(longest, attempt, progress);
-    // It may have been taken away meanwhile.
-    await books.prove(hold, patient);
-  }
-  let isKept = false;
+  let isKept = hold.wait;
   const release = async (): Promise<void> => (isKept ? undefined : await books.release(hold, patient));
   try {
+    if (hold.wait) {
+      await wait(longest, attempt, progress);
+      // It may have been taken away meanwhile.
+      await books.prove(hold, patient);
+      isKept = false;
+    }
     const result = await work(hold, () => void (isKept = true));
     await release();
     return result;
   } catch (error) {
-    if (!(error instanceof MillraceError && error.code === 'fenced')) await release().catch(() => undefined);
+    if (error instanceof MillraceError && error.code === 'fenced') throw overtaken(run, error);
+    await release().catch(() => undefined);
     throw error;
   }
 }

@@ -11,8 +11,8 @@ export interface LedgerWriter {
   /** Resolves when the rows are noted as sent. */
   mark(nos: readonly number[]): Promise<void>;
   unmark(nos: readonly number[]): Promise<void>;
-  /** Resolves when the hold was proved within the lease. Throws `fenced`. */
-  prove(): Promise<void>;
+  /** Resolves when the hold was proved within the lease, with the end of that lease in milliseconds of `performance.now()`. Throws `fenced`. */
+  prove(): Promise<number>;
   /** Takes outcomes, to be written soon. */
   record(rows: readonly RecordedRow[]): void;
   /** Resolves when few enough rows wait. */
@@ -110,6 +110,7 @@ export function openLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
     async prove() {
       if (failure !== undefined) throw failure.error;
       if (performance.now() - provedAt >= lease) await ask('prove', []);
+      return provedAt + lease;
     },
     record(rows) {
       if (failure !== undefined || rows.length === 0) return;

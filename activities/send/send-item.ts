@@ -88,16 +88,18 @@ async function sendOnce(sending: Sending, item: Item): Promise<Sent> {
   const { application, writer, attempt } = sending;
   const marks = isMarked(settlingOf(sending, item.operation)) && !item.marked;
   if (marks) await writer.mark(nosOf(item.rows));
-  await writer.prove();
+  const provedUntil = await writer.prove();
   if (sending.isStopped()) {
     if (marks) await writer.unmark(nosOf(item.rows));
     return 'troubled';
   }
   const { operation, rows } = item;
   const startedAt = performance.now();
+  // Who takes the books over waits just so long; a process that was stopped may come back after that.
+  const until = provedUntil + application.limits.requestTimeout;
   let answer;
   try {
-    answer = await call(sending, () => application.send({ operation, rows }, attempt));
+    answer = await call(sending, () => application.send({ operation, rows }, { ...attempt, until }));
   } catch (error) {
     if (!(error instanceof MillraceError) || error.code === 'unknown') missed(sending, operation, startedAt);
     return await failed(sending, item, error);

@@ -103,11 +103,12 @@ export class Call {
     }
   }
 
-  /** A request that goes out once must have ended within patience and time-out, whatever it waited for. */
+  /** A request that goes out once must have ended within patience and time-out, and while its attempt may have effects, whatever it waited for. */
   #timeLeft(): number {
     const { timeout, patience, clock } = this.#context;
     if (this.#request.repeatable) return timeout;
-    const left = this.#begun + patience + timeout - clock.now();
+    const allowed = (this.#attempt.until ?? Infinity) - performance.now();
+    const left = Math.min(this.#begun + patience + timeout - clock.now(), allowed);
     if (left > 0) return Math.min(timeout, left);
     throw new MillraceError('unavailable', `${this.#what}: waited too long before it could be sent; nothing was sent`);
   }

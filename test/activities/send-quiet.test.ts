@@ -69,8 +69,22 @@ describe('books of a sync are let go when nothing is under way any more', functi
     let works = 0;
     const waiting = withHold(books, memoryRun, patience, async () => void (works += 1));
     await books.hold(memoryRun, attempt);
-    await assert.rejects(waiting, { code: 'fenced' });
+    await assert.rejects(waiting, { code: 'unavailable' });
     assert.equal(works, 0);
+  });
+
+  it('who is overtaken by an attempt that comes to life late is tried again; who finds a later run there is not', async () => {
+    const books = memorySyncBooks([]);
+    const overtaken = withHold(books, memoryRun, patience, async (hold) => {
+      await books.hold(memoryRun, attempt);
+      await books.prove(hold, attempt);
+    });
+    await assert.rejects(overtaken, { code: 'unavailable' });
+    const later = { ...books, hold: () => Promise.reject(new MillraceError('fenced', 'a later run has the books')) };
+    await assert.rejects(
+      withHold(later, memoryRun, patience, async () => undefined),
+      { code: 'fenced' },
+    );
   });
 
   it('a look-up waits for as long as the lost request may have its effect', async () => {

@@ -3,7 +3,7 @@ import type { OutgoingRequest } from '../../connectors/http/stores.ts';
 import { memoryStores } from '../../connectors/http/memory-stores.ts';
 import { routeOf } from '../../connectors/http/route.ts';
 import { ExactNumber } from '../../schema/value.ts';
-import { attempt, clientOf, FakeClock, json, startServer } from './http-kit.ts';
+import { attempt, clientOf, failsWith, FakeClock, json, startServer } from './http-kit.ts';
 
 describe('HTTP client: requests', () => {
   it('writes exact numbers as they are, leaves out undefined, encodes parameters', async () => {
@@ -130,5 +130,15 @@ describe('HTTP client: requests', () => {
     assert.equal(shown[0]?.headers['x-signed'], '[secret]');
     assert.equal(shown[0]?.body, '{"a":1}');
     assert.equal(shown[3]?.url, 'https://api.example/contacts?key=%5Bsecret%5D');
+  });
+
+  it('a request that goes out once is not begun when its attempt may have no effects any more', async () => {
+    await using server = await startServer((_request, response) => json(response, 200, {}));
+    await using client = clientOf(server.url);
+    const late = { ...attempt, until: performance.now() - 1 };
+    await assert.rejects(client.request({ method: 'POST', path: 'things', repeatable: false }, late), failsWith('unavailable'));
+    assert.equal(server.received.length, 0);
+    const inTime = { ...attempt, until: performance.now() + 5000 };
+    assert.equal((await client.request({ method: 'POST', path: 'things', repeatable: false }, inTime)).status, 200);
   });
 });
