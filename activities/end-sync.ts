@@ -46,12 +46,6 @@ function reasonsOf(open: readonly OpenRow[]): readonly string[] {
   return ordered.map(([said, count]) => `${atLeast}${count} × ${said}`);
 }
 
-/** When the first refused row has its turn again. */
-function retryAtOf(open: readonly OpenRow[]): number | null {
-  const turns = open.flatMap(({ outcome, nextAt }) => (outcome === 'rejected' && nextAt !== null ? [Date.parse(nextAt)] : []));
-  return turns.length === 0 ? null : Math.min(...turns);
-}
-
 /**
  * Closes the books of a run. What they keep no longer is deleted once a day at most for each worker; that must not hold up the end
  * of a run, and tomorrow is early enough.
@@ -76,6 +70,6 @@ export function createEndSync(deps: Dependencies): (input: EndSyncInput) => Prom
     const open = await books.listOpen({ project: sync.project, sync: sync.name, limit: looksAt }, attempt);
     const isNews = counts.rejected + counts.unknown + counts.invalid > 0;
     const reasons = isNews ? reasonsOf(open).map((reason) => deps.scrub(reason)) : [];
-    return { counts, reasons, retryAt: retryAtOf(open) };
+    return { counts, reasons, retryAt: await books.retryAt({ project: sync.project, sync: sync.name }, attempt) };
   };
 }

@@ -90,6 +90,8 @@ export interface SyncBooks extends AsyncDisposable {
     query: { readonly project: string; readonly sync: string; readonly limit: number },
     attempt: Attempt,
   ): Promise<readonly OpenRow[]>;
+  /** When the first refused row may be sent again, in milliseconds since 1970; null when none may. */
+  retryAt(query: { readonly project: string; readonly sync: string }, attempt: Attempt): Promise<number | null>;
   listRuns(
     query: { readonly project: string; readonly sync: string; readonly limit: number },
     attempt: Attempt,

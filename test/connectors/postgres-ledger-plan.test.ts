@@ -99,6 +99,19 @@ describe('books of syncs: the plan', () => {
     assert.deepEqual(await under.query('SELECT * FROM _millrace.sync_open'), []);
   });
 
+  it('the turn of the first refused row is known, however many are open', async () => {
+    await execute(`INSERT INTO people SELECT 'p' || i, 'free', i FROM generate_series(1, 300) i`);
+    const place = { project: 'test', sync: 'people-to-crm' };
+    assert.equal(await under.books.retryAt(place, attempt()), null);
+    await under.run({ outcome: rejected });
+    // The first to have its turn is the one that was refused the longest ago.
+    await execute(`UPDATE _millrace.sync_open_rows SET at = now() - interval '1 day', next_at = '2031-01-01 00:00Z' WHERE key = 'bob@x'`);
+    await execute(`UPDATE _millrace.sync_open_rows SET next_at = '2032-01-01 00:00Z' WHERE key <> 'bob@x'`);
+    assert.equal(await under.books.retryAt(place, attempt()), Date.UTC(2031, 0, 1));
+    await execute(`UPDATE _millrace.sync_open_rows SET outcome = 'unknown', next_at = NULL`);
+    assert.equal(await under.books.retryAt(place, attempt()), null);
+  });
+
   it('a model that shrinks to nothing removes nothing: the guard stops it, and the books say so', async () => {
     await under.run({ sync: { mode: 'mirror', maxDeleted: 0.05 } });
     await execute('DELETE FROM people');

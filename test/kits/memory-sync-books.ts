@@ -95,6 +95,7 @@ export function memorySyncBooks(plan: readonly PlannedRow[]): MemorySyncBooks {
     plan: missing,
     preview: missing,
     listOpen: missing,
+    retryAt: missing,
     listRuns: missing,
     mappingChange: missing,
     explain: missing,

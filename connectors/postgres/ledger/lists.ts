@@ -27,6 +27,19 @@ export async function listOpen(books: BooksConnection, query: Query, attempt: At
   });
 }
 
+/** When the first refused row has its turn again. */
+export async function retryAt(books: BooksConnection, query: Omit<Query, 'limit'>, attempt: Attempt): Promise<number | null> {
+  return await books.run(attempt, async (client) => {
+    const { rows } = await client.query<{ at: string | null }>(
+      `SELECT floor(extract(epoch FROM min(o.next_at)) * 1000)::bigint AS at FROM _millrace.sync_open_rows o JOIN _millrace.syncs s USING (sync_no)
+       WHERE (s.project, s.sync) = ($1, $2) AND o.outcome = 'rejected'`,
+      [query.project, query.sync],
+    );
+    const at = rows[0]?.at ?? null;
+    return at === null ? null : Number(at);
+  });
+}
+
 /** One key's open row. */
 export async function findOpen(client: pg.Client, syncNo: number, key: string): Promise<OpenRow | null> {
   const { rows } = await client.query<OpenRow>(`SELECT ${openColumns} FROM _millrace.sync_open_rows WHERE sync_no = $1 AND key = $2`, [

@@ -6,7 +6,7 @@ import { booksConnection } from './connection.ts';
 import { end, retain } from './end.ts';
 import { explain } from './explain.ts';
 import { hold, prove, release } from './hold.ts';
-import { listOpen, listRuns, mappingChange } from './lists.ts';
+import { listOpen, listRuns, mappingChange, retryAt } from './lists.ts';
 import { plan } from './plan.ts';
 import { rows, rowsOf } from './plan-rows.ts';
 import { preview } from './preview.ts';
@@ -33,6 +33,7 @@ export async function openSyncBooks(settings: PostgresSettings, name: string): P
     end: async (run, failure, attempt) => await end(books, run, failure, attempt),
     retain: async (sync, attempt) => await retain(books, sync, attempt),
     listOpen: async (query, attempt) => await listOpen(books, query, attempt),
+    retryAt: async (query, attempt) => await retryAt(books, query, attempt),
     listRuns: async (query, attempt) => await listRuns(books, query, attempt),
     mappingChange: async (sync, attempt) => await mappingChange(books, sync, attempt),
     explain: async (request, key, attempt) => await explain(books, request, key, attempt),
