@@ -23,6 +23,8 @@ export interface LedgeredState {
 }
 
 const sentRow = z.object({
+  /** The row's number in the plan; jobs answer by it. */
+  no: z.number().optional(),
   key: z.string(),
   fields: z.record(z.string(), z.unknown()),
   idempotencyKey: z.string().optional(),
@@ -31,7 +33,12 @@ type SentRow = z.infer<typeof sentRow>;
 const sentBatch = z.object({ operation: z.enum(operations), rows: z.array(sentRow) });
 type SentBatch = z.infer<typeof sentBatch>;
 
-const rowResult = z.object({ status: z.enum(['ok', 'refused', 'locked']), id: z.string().optional(), reason: z.string().optional() });
+const rowResult = z.object({
+  no: z.number().optional(),
+  status: z.enum(['ok', 'refused', 'locked']),
+  id: z.string().optional(),
+  reason: z.string().optional(),
+});
 type RowResult = z.infer<typeof rowResult>;
 const batchAnswer = z.object({ results: z.array(rowResult) });
 
@@ -115,7 +122,7 @@ export async function startLedgered(port = 0): Promise<Ledgered> {
     const job = jobs.get(id);
     if (job === undefined) return { status: 404, body: { error: 'no such job' } };
     // The first question sets it going.
-    job.results ??= job.batch.rows.map((row) => one(job.batch.operation, row, record));
+    job.results ??= job.batch.rows.map((row) => ({ ...one(job.batch.operation, row, record), no: row.no }));
     job.polls += 1;
     return { status: 200, body: job.polls < state.jobPolls ? {} : { results: job.results } };
   };
@@ -196,6 +203,7 @@ export function openLedgered(given: unknown): Application {
     return { status: answer.status, body: JSON.parse(text) };
   };
   const rowOf = (operation: Operation, row: OutgoingRow): SentRow => ({
+    no: row.no,
     key: keyOf(row),
     fields: row.fields,
     ...(settings.settles[operation] === 'idempotency-key' ? { idempotencyKey: row.idempotencyKey } : {}),
@@ -220,11 +228,13 @@ export function openLedgered(given: unknown): Application {
     },
     poll: (jobs) =>
       Promise.all(
-        jobs.map(async ({ handle }): Promise<Polled> => {
+        jobs.map(async ({ handle, batch }): Promise<Polled> => {
           const { status, body } = await ask('GET', `/jobs/${handle}`, undefined);
           if (status === 404) return { lost: 'the job is gone' };
           const ended = batchAnswer.safeParse(body);
-          return ended.success ? { outcomes: ended.data.results.map(outcomeOf) } : { after: 200 };
+          if (!ended.success) return { after: 200 };
+          const results = new Map(ended.data.results.map((result) => [result.no, result]));
+          return { outcomes: batch.rows.map(({ no }) => outcomeOf(results.get(no) ?? { status: 'refused', reason: 'no row of the job' })) };
         }),
       ),
     async find(rows) {
