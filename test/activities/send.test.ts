@@ -23,8 +23,13 @@ describe('rows on their way to an application', function () {
   const createsOf = (key: string): number => ledgered.effectsOf(key).filter(({ operation }) => operation === 'create').length;
 
   it('arrive in full batches, each once, and every outcome is in the books', async () => {
-    const sending = sendingOf(ledgered, planOf(5050));
-    sending.books.onRecord = () => new Promise((resolve) => setTimeout(resolve, 10));
+    const sending = sendingOf(ledgered, planOf(5050), { settings: { requestTimeout: 60_000 }, pace: { slice: 600_000, lease: 600_000 } });
+    // The first record lasts until others wait for the next.
+    let isFirst = true;
+    sending.books.onRecord = async () => {
+      if (isFirst) await until(() => ledgered.requests.length === 51, 'every request');
+      isFirst = false;
+    };
     const progress = await sending.all();
     assert.equal(ledgered.requests.length, 51);
     assert.equal(ledgered.effects.length, 5050);
