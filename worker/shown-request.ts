@@ -1,12 +1,14 @@
 import type { Dependencies } from '../activities/dependencies.ts';
 import { openApplicationOf } from '../activities/open-sync.ts';
-import type { Application, OutgoingRow } from '../connectors/application.ts';
+import { outgoingRows } from '../activities/send/outgoing.ts';
+import type { OutgoingRow } from '../connectors/application.ts';
 import type { Attempt } from '../connectors/connector.ts';
 import type { LimitStore, OutgoingRequest, TokenStore, Transport } from '../connectors/http/stores.ts';
+import type { Column } from '../schema/column.ts';
 import { MillraceError } from '../schema/errors.ts';
 import type { Explanation, PreviewRow } from '../schema/sync-books.ts';
 import type { SyncDefinition } from '../schema/sync-definition.ts';
-import type { FieldValue } from '../schema/value.ts';
+import { jsonText } from '../schema/value.ts';
 
 /** A request as it would go out, credentials as `***`. */
 export interface ShownRequest {
@@ -46,37 +48,30 @@ function shown({ method, url, headers, body }: OutgoingRequest, scrub: (text: st
   };
 }
 
-const pick = (names: readonly string[], values: PreviewRow['values']): Readonly<Record<string, FieldValue>> =>
-  Object.fromEntries(names.flatMap((name) => (name in values ? [[name, values[name] as FieldValue]] : [])));
-
-function rowOf(sync: SyncDefinition, planned: PreviewRow, explanation: Explanation): OutgoingRow {
-  const fields = sync.map.map(({ field }) => field).filter((field) => planned.changed === null || planned.changed.includes(field));
-  const match = sync.match.map(({ field }) => field);
-  return {
+/** The row as it would be sent. */
+function rowOf(sync: SyncDefinition, planned: PreviewRow, { acknowledged }: Explanation, columns: readonly Column[]): OutgoingRow {
+  const mapped = [...sync.match, ...sync.map];
+  const typed = mapped.map(({ column }) => columns.find(({ name }) => name === column) ?? { name: column, type: 'text' });
+  const changed = planned.changed === null ? null : sync.map.flatMap(({ field }, at) => (planned.changed?.includes(field) ? [at] : []));
+  const toRow = outgoingRows(sync, typed, changed !== null);
+  return toRow({
+    ...planned,
     no: 1,
-    key: planned.key,
-    match: pick(match, planned.values),
-    fields: pick(fields, planned.values),
-    remoteId: explanation.acknowledged?.remoteId ?? undefined,
+    changed,
+    values: jsonText(mapped.map(({ field }) => planned.values[field] ?? null)),
+    remoteId: acknowledged?.remoteId ?? null,
+    sent: false,
     idempotencyKey: '00000000-0000-0000-0000-000000000000',
-  };
+  });
 }
 
-/** Some connectors look things up before they write; what they would ask after the first answer can't be known. */
-async function send(application: Application, planned: PreviewRow, row: OutgoingRow, attempt: Attempt): Promise<void> {
-  try {
-    await application.send({ operation: planned.operation, rows: [row] }, attempt);
-  } catch (error) {
-    if (!(error instanceof MillraceError)) throw error;
-  }
-}
-
-/** The requests that the application would be sent for the planned row; nothing leaves this process. */
+/** The requests that the application would be sent for the planned row; nothing leaves this process. `columns`: the model's, for their types. */
 export async function requestsOf(
   deps: Dependencies,
   sync: SyncDefinition,
   explanation: Explanation,
   attempt: Attempt,
+  columns: readonly Column[] = [],
 ): Promise<readonly ShownRequest[]> {
   const { planned } = explanation;
   if (planned === null) return [];
@@ -86,6 +81,12 @@ export async function requestsOf(
     return { status: 200, headers: { 'content-type': 'application/json' }, body: '{}' };
   };
   await using application = await openApplicationOf(deps, sync, { limits: noLimits, tokens: noTokens, transport }, 1);
-  await send(application, planned, rowOf(sync, planned, explanation), attempt);
+  const row = rowOf(sync, planned, explanation, columns);
+  try {
+    await application.send({ operation: planned.operation, rows: [row] }, attempt);
+  } catch (error) {
+    // Some look things up before they write, and the empty answer is none that they know.
+    if (captured.length === 0 && !(error instanceof MillraceError)) throw error;
+  }
   return captured.map((request) => shown(request, (text) => deps.scrub(text).replaceAll(token, '***')));
 }
