@@ -129,7 +129,7 @@ export interface SyncReport extends SyncCounts {
   readonly seconds: number;
   readonly notes: readonly string[];
   readonly failure?: Failure;
-  /** The state of the warehouse (`pulse`) that a continuous run planned from; the next one waits for another. */
+  /** The definition and the state of the warehouse (`pulse`) that a continuous run planned from; the next one waits for another. */
   readonly pulse?: string;
   /** When the first refused row may be sent again, in milliseconds since 1970. */
   readonly retryAt?: number;

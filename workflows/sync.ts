@@ -51,9 +51,7 @@ function isUnchanged(error: unknown): boolean {
 async function nextPulse({ sync }: SyncRun, last: string | undefined, longest: number): Promise<string | undefined> {
   const { findPulse } = pulseSteps(Math.max(1000, sync.minInterval / 5), longest);
   try {
-    return await findPulse.executeWithOptions({ summary: `wait for a commit to what ${sync.model.name} reads` }, [
-      { warehouse: sync.warehouse, sql: sync.model.sql, last },
-    ]);
+    return await findPulse.executeWithOptions({ summary: `wait for a commit to what ${sync.model.name} reads` }, [{ sync, last }]);
   } catch (error) {
     if (isUnchanged(error)) return undefined;
     throw error;

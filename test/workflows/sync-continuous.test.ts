@@ -76,6 +76,32 @@ describe('a continuous sync', function () {
     await schedule.delete();
   });
 
+  it('runs for a changed mapping, without a commit', async () => {
+    const sync = place.sync({ name: 'mapped', object: 'mapped', minInterval: 1000 });
+    const schedule = await scheduleOf(sync);
+    await result(await runOf(schedule, 0));
+    const waiting = await runOf(schedule, 1);
+    await schedule.pause();
+    const [column] = sync.map;
+    assert.ok(column !== undefined);
+    const mapped: SyncDefinition = { ...sync, map: [{ ...column, field: 'renamed' }], mappingChange: 'resend' };
+    const { args } = workflowOf({ kind: 'sync', definition: mapped }, { ...plainSync, trigger: 'continuous' });
+    await schedule.update((before) => ({
+      ...before,
+      action: { ...before.action, args: [...args] },
+      state: { ...before.state, paused: false },
+    }));
+    quiet = true;
+    await result(waiting);
+    quiet = false;
+    let report = await result(await runOf(schedule, 2));
+    // It may have begun while nothing could be seen.
+    if (report.status === 'skipped') report = await result(await runOf(schedule, 3));
+    const rows = Number((await place.sql('SELECT count(*) FROM customers'))[0]?.['count']);
+    assert.deepEqual([report.status, report.planned, report.acknowledged], ['succeeded', rows, rows]);
+    await schedule.delete();
+  });
+
   it('ends as skipped when nothing was committed for long, and hands on what the last run saw', async () => {
     const schedule = await scheduleOf(place.sync({ name: 'quiet', object: 'quiet', minInterval: 1000 }));
     const first = await result(await runOf(schedule, 0));
