@@ -1,13 +1,13 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { Numbered, Order } from './faulty-worker.ts';
+import type { Order } from './faulty-worker.ts';
 
 /** A worker in a process of its own. */
-export interface WorkerProcess extends AsyncDisposable {
+export interface WorkerProcess<Asked extends object = Order> extends AsyncDisposable {
   readonly child: ChildProcess;
   /** Asks for something and waits until it is done. */
-  ask(order: Order): Promise<void>;
+  ask(order: Asked): Promise<void>;
   /** True once the process is gone. */
   readonly gone: () => boolean;
 }
@@ -17,9 +17,9 @@ interface Answer {
   readonly error?: string;
 }
 
-/** Starts a worker process; it opens nothing before it is asked to. */
-export function startWorkerProcess(): WorkerProcess {
-  const child = fork(fileURLToPath(new URL('./faulty-worker.ts', import.meta.url)), { execArgv: ['--import=tsx'] });
+/** Starts a worker process, of a file beside this one; it opens nothing before it is asked to. */
+export function startWorkerProcess<Asked extends object = Order>(file = './faulty-worker.ts'): WorkerProcess<Asked> {
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), { execArgv: ['--import=tsx'] });
   const waiting = new Map<number, (answer: Answer) => void>();
   child.on('message', (answer: Answer) => waiting.get(answer.no)?.(answer));
   child.on('exit', () => waiting.forEach((answer, no) => answer({ no, error: 'the process ended' })));
@@ -30,7 +30,7 @@ export function startWorkerProcess(): WorkerProcess {
     gone,
     async ask(order) {
       no += 1;
-      const asked: Numbered = { ...order, no };
+      const asked = { ...order, no };
       const answer = await new Promise<Answer>((resolve) => {
         waiting.set(asked.no, resolve);
         child.send(asked);
