@@ -72,7 +72,8 @@ export async function openedPlan(
   attempt: Attempt,
 ): Promise<{ readonly request: Omit<SyncPlanRequest, 'run'> } & AsyncDisposable> {
   const operations = operationsOf(sync, application.writes);
-  const base = { sync, options, operations, changedOnly: application.changedOnly };
+  const { changedOnly, identity } = application;
+  const base = { sync, options, operations, identity, changedOnly };
   if (isTogether(sync)) return { request: base, [Symbol.asyncDispose]: async () => undefined };
   return await over(await deps.openWarehouse(sync.warehouse), async (warehouse) => {
     const rows = await warehouse.query(sync.model.sql, attempt);

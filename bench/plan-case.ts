@@ -88,7 +88,7 @@ export function planCase(bench: Bench, rows: number): Case {
   const plan = async (books: SyncBooks): Promise<void> => {
     const options = { trigger: 'manual', full: false, retry: false, resend: false } as const;
     const operations = { added: 'upsert', changed: 'upsert' } as const;
-    await books.plan({ run, sync, options, operations, changedOnly: false }, attempt);
+    await books.plan({ run, sync, options, operations, identity: 'bench', changedOnly: false }, attempt);
   };
   return {
     name: 'reverse-plan',

@@ -114,6 +114,11 @@ export interface ApplicationLimits {
  */
 export interface Application extends AsyncDisposable {
   readonly limits: ApplicationLimits;
+  /**
+   * Where it writes to, for people, without secrets: `https://acme.zendesk.com`, `db.example.com:5432/app`, with what else makes it another
+   * object. What was acknowledged holds for this alone.
+   */
+  readonly identity: string;
   /** The operations that the object has, and how a missing answer to each is settled. */
   readonly writes: Readonly<Partial<Record<Operation, Settling>>>;
   /** Only fields that changed are to be sent: it bills or locks by the field. */

@@ -16,6 +16,8 @@ export interface SyncPlanRequest {
   readonly sync: SyncDefinition;
   readonly options: SyncOptions;
   readonly operations: OperationsByChange;
+  /** Where the application writes to: `Application.identity`. */
+  readonly identity: string;
   /** Rows keep which of their fields changed. */
   readonly changedOnly: boolean;
   /** Absent: the model is in the same database. */
@@ -96,8 +98,12 @@ export interface SyncBooks extends AsyncDisposable {
     query: { readonly project: string; readonly sync: string; readonly limit: number },
     attempt: Attempt,
   ): Promise<readonly BookedSyncRun[]>;
-  /** How many rows of the ledger were sent under another mapping, and what changed; undefined when it is the same. */
-  mappingChange(sync: SyncDefinition, attempt: Attempt): Promise<{ readonly rows: number; readonly difference: string } | undefined>;
+  /** How many rows of the ledger were sent under another mapping, or to another application where its identity is given, and what changed; undefined when it is the same. */
+  mappingChange(
+    sync: SyncDefinition,
+    identity: string | undefined,
+    attempt: Attempt,
+  ): Promise<{ readonly rows: number; readonly difference: string } | undefined>;
   /** All that is known of one key, from model, ledger, plan and log. */
   explain(request: Omit<SyncPlanRequest, 'run'>, key: string, attempt: Attempt): Promise<Explanation>;
 }

@@ -3,7 +3,7 @@ import type { SyncBooks } from '../../connectors/sync-books.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { SyncDefinition } from '../../schema/sync-definition.ts';
 import { suggestion } from '../project/finding.ts';
-import { openInProcess } from './in-process.ts';
+import { openInProcess, type InProcess } from './in-process.ts';
 import type { OpenProject } from './project.ts';
 import { findServers } from './servers.ts';
 
@@ -20,10 +20,10 @@ export async function withSyncBooks<T>(
   project: OpenProject,
   sync: SyncDefinition,
   signal: AbortSignal,
-  work: (books: SyncBooks, attempt: Attempt) => Promise<T>,
+  work: (books: SyncBooks, attempt: Attempt, dependencies: InProcess['dependencies']) => Promise<T>,
 ): Promise<T> {
   await findServers(project);
   await using inProcess = await openInProcess('books', signal);
   await using books = await inProcess.dependencies.openSyncBooks(sync.state);
-  return await work(books, inProcess.attempt);
+  return await work(books, inProcess.attempt, inProcess.dependencies);
 }

@@ -44,6 +44,12 @@ function missing({ name }: Workspace, { object }: ApplicationRequest): BrazeObje
   };
 }
 
+/** Another event, or aliases under another label, are other objects. */
+function identityOf({ url }: BrazeSettings, { event, alias_label: label }: BrazeWriteOptions): string {
+  const parts = [...(event === undefined ? [] : [`event ${event}`]), ...(label === undefined ? [] : [`aliases ${label}`])];
+  return [new URL(url).origin, ...parts].join(', ');
+}
+
 /** Opens an object of a Braze workspace. */
 export async function openApplication(
   settings: BrazeSettings,
@@ -70,6 +76,7 @@ export async function openApplication(
       requestTimeout: client.requestTimeout,
       ...(rate === undefined ? {} : { rate }),
     },
+    identity: identityOf(settings, optionsOf(request, name)),
     writes: object.writes,
     changedOnly: object.changedOnly,
     ...(object.costUnit === undefined ? {} : { costUnit: object.costUnit }),

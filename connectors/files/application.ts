@@ -54,6 +54,7 @@ export async function openApplication(
   };
   return {
     limits: { batchRows: 50_000, batchBytes: 16 * 1024 * 1024, concurrency: 1, requestTimeout: 30_000 },
+    identity: root,
     writes,
     changedOnly: false,
     check: async () => await checkWritable(root, request.object),

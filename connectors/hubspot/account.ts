@@ -11,6 +11,7 @@ import type { HubspotSettings } from './settings.ts';
 export interface Account {
   /** The connection's name, for messages. */
   readonly name: string;
+  readonly url: string;
   readonly client: HttpClient;
 }
 
@@ -54,7 +55,7 @@ export function openAccount(settings: HubspotSettings, name: string, context: Ap
     requestIdHeaders: ['x-hubspot-correlation-id'],
     throttled,
   });
-  return { name, client };
+  return { name, url, client };
 }
 
 /** The body of a good answer, as a schema has it. Throws `unknown` when HubSpot would not have answered so. */

@@ -54,6 +54,13 @@ const concurrency = 8;
 /** Far below what a request may hold. */
 const batchBytes = 2_000_000;
 
+/** Under another label an association is another one. */
+function identityOf(url: string, { write }: ApplicationRequest): string {
+  const { association_type: label } = hubspotWriteOptions.parse(write);
+  const { origin } = new URL(url);
+  return label === undefined ? origin : `${origin}, label ${label.category ?? 'USER_DEFINED'} ${label.id}`;
+}
+
 async function openApplication(
   settings: HubspotSettings,
   name: string,
@@ -72,6 +79,7 @@ async function openApplication(
       requestTimeout: client.requestTimeout * (object.looksUp ? 2 : 1),
       ...(rate === undefined ? {} : { rate }),
     },
+    identity: identityOf(account.url, request),
     writes: object.writes,
     changedOnly: false,
     check: (attempt) => check(account, object, attempt),

@@ -95,6 +95,7 @@ export async function openSalesforce(
   const fieldsOf = context.transport === undefined ? rememberFields(org) : async () => new Map<string, SalesforceField>();
   return {
     limits: limitsOf(org, hasJobs),
+    identity: new URL(settings.url).origin,
     writes: writesOf(org.match),
     changedOnly: false,
     check: async (attempt) => await check(org, settings, attempt),

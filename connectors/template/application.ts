@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { accepted, parseDuration } from '../../schema/quantity.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { Operation, Settling } from '../../schema/sync.ts';
@@ -98,6 +99,7 @@ function objectApplication(opened: Opened): Application {
   };
   return {
     limits: limitsFor(opened, senders),
+    identity: identityOf(opened),
     writes: writes satisfies Partial<Record<Operation, Settling>>,
     changedOnly: declared.changed_only ?? false,
     check: async (attempt) => await checkConnection({ ...describing, template }, attempt),
@@ -110,6 +112,19 @@ function objectApplication(opened: Opened): Application {
     ...(find === undefined ? {} : { find }),
     [Symbol.asyncDispose]: async () => await client[Symbol.asyncDispose](),
   };
+}
+
+/** Another base path may be another account (and a secret): it is told apart, not shown. Options that are part of addresses make other objects. */
+function identityOf({ settings, found: { declared, scope } }: Opened): string {
+  const { origin, pathname } = new URL(settings.url);
+  const path = pathname.replace(/\/+$/, '');
+  const addresses = Object.values(declared.operations).map((operation) => JSON.stringify([operation.path, operation.query]));
+  const options = Object.entries(scope.write).filter(([name]) => addresses.some((address) => address.includes(`write.${name}`)));
+  return [
+    origin,
+    ...(path === '' ? [] : [`path ${createHash('sha256').update(path).digest('hex').slice(0, 8)}`]),
+    ...options.map(([name, value]) => `${name} ${value}`),
+  ].join(', ');
 }
 
 function compileSenders({ found, client, concurrency }: Opened, find: Find | undefined): ReadonlyMap<string, Sender> {
@@ -142,6 +157,7 @@ function absentObject(error: MillraceError, client: HttpClient): Application {
   };
   return {
     limits: { batchRows: 1, batchBytes: 1, concurrency: 1, requestTimeout: 1 },
+    identity: '',
     writes: {},
     changedOnly: false,
     check: async () => ({ system: 'HTTP API', problems: [error.message], warnings: [] }),

@@ -86,6 +86,7 @@ export async function openApplication(
       requestTimeout: 2 * client.requestTimeout,
       ...(rate === undefined ? {} : { rate }),
     },
+    identity: new URL(settings.url).origin,
     writes: writesOf(request),
     changedOnly: false,
     check: async (attempt) => await check(account, opened, attempt),

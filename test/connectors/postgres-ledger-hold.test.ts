@@ -259,8 +259,8 @@ describe('books of syncs: hold and outcomes', () => {
   it('a changed mapping asks, says what changed, and sends again when it may', async () => {
     await under.run();
     const sync = makeSync({ map: [{ column: 'score', field: 'score', whenNull: 'clear' }] });
-    assert.equal(await under.books.mappingChange(makeSync(), attempt()), undefined);
-    const change = await under.books.mappingChange(sync, attempt());
+    assert.equal(await under.books.mappingChange(makeSync(), undefined, attempt()), undefined);
+    const change = await under.books.mappingChange(sync, undefined, attempt());
     assert.deepEqual(change, { rows: 3, difference: 'the fields were health_score, plan (NULL is kept), and now are score' });
     await assert.rejects(under.begin({ sync }), {
       code: 'config',

@@ -155,6 +155,8 @@ export const ledgeredSettings = z.object({
   requestTimeout: z.number().default(2000),
   jobs: z.number().optional(),
   changedOnly: z.boolean().default(false),
+  /** What it says that it is. */
+  account: z.string().default('ledgered'),
   description: z.custom<ObjectDescription>().optional(),
 });
 export type LedgeredSettings = z.input<typeof ledgeredSettings>;
@@ -216,6 +218,7 @@ export function openLedgered(given: unknown): Application {
       requestTimeout: settings.requestTimeout,
       ...(settings.jobs === undefined ? {} : { jobs: settings.jobs }),
     },
+    identity: settings.account,
     writes: Object.fromEntries(Object.entries(settings.settles).filter(([, settling]) => settling !== undefined)),
     changedOnly: settings.changedOnly,
     check: async () => ({ system: 'ledgered', problems: [], warnings: [] }),

@@ -56,16 +56,18 @@ export function makeRun(): SyncRunName {
 export type RequestOptions = Partial<SyncOptions> & {
   readonly sync?: Partial<SyncDefinition>;
   readonly changedOnly?: boolean;
+  readonly identity?: string;
   readonly rows?: SyncPlanRequest['rows'];
 };
 
 export function makeRequest(given: RequestOptions = {}): Omit<SyncPlanRequest, 'run'> {
-  const { sync: partial, changedOnly = false, rows, ...options } = given;
+  const { sync: partial, changedOnly = false, identity = 'https://crm.example.com', rows, ...options } = given;
   const sync = makeSync(partial);
   return {
     sync,
     options: { trigger: 'manual', full: false, retry: false, resend: false, ...options },
     operations: operationsOf[sync.mode],
+    identity,
     changedOnly,
     ...(rows === undefined ? {} : { rows }),
   };

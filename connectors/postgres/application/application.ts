@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { MillraceError } from '../../../schema/errors.ts';
 import type { Application, ApplicationContext, ApplicationRequest, Batch, Outcome } from '../../application.ts';
 import type { Attempt } from '../../connector.ts';
@@ -23,6 +23,12 @@ const timeouts: Readonly<Record<string, string>> = {
   // Servers before 17 don't have it; there the time-outs of its parts stand for it.
   transaction_timeout: `${requestTimeout}ms`,
 };
+
+/** `host:5432/database`, as the driver understands the address. */
+function identityOf({ url }: PostgresSettings): string {
+  const { host, port, database } = new pg.Client({ connectionString: url });
+  return `${host}:${port}/${database ?? ''}`;
+}
 
 /** A table of a PostgreSQL database, written batch by batch, each in one transaction; with a transport its statements are only shown. */
 export async function openApplication(
@@ -65,6 +71,7 @@ export async function openApplication(
   };
   return {
     limits: { batchRows: 1_000, batchBytes: 4 * 1024 * 1024, concurrency: 4, requestTimeout },
+    identity: identityOf(settings),
     writes: { create: 'upsert', update: 'upsert', upsert: 'upsert', delete: 'upsert' },
     changedOnly: false,
     check: async (attempt) => {

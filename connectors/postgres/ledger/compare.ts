@@ -7,7 +7,7 @@ import { connect } from '../session.ts';
 import { watch } from '../session-watch.ts';
 import type { BooksConnection } from './connection.ts';
 import type { BooksState, DiffRequest } from './diff.ts';
-import { mappingOf } from './mapping.ts';
+import { isForeign } from './mapping.ts';
 import { copyModel, ownModel } from './model-source.ts';
 import { readBooksState, readMapping, readMappingChange } from './state.ts';
 
@@ -37,7 +37,7 @@ export async function compare<T>(
     const copied = rows === undefined ? undefined : await copyModel(client, rows);
     await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL work_mem = '64MB'`);
     const source = copied ?? (await ownModel(client, request.sync));
-    const { state, notes } = await readState(client, request.sync);
+    const { state, notes } = await readState(client, request);
     const diff: DiffRequest = { ...request, ...source, books: state, counted: state.repeated };
     const result = await work({ client, diff, syncNo: state.syncNo === 0 ? undefined : state.syncNo, notes });
     await client.query('ROLLBACK');
@@ -49,11 +49,12 @@ const nothing: BooksState = { syncNo: 0, identity: '', ledgerRows: 0, open: fals
 
 async function readState(
   client: pg.Client,
-  sync: SyncDefinition,
+  request: CompareRequest,
 ): Promise<{ readonly state: BooksState; readonly notes: readonly string[] }> {
   const { rows: there } = await client.query(
     `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '_millrace' AND c.relname = 'sync_removed'`,
   );
+  const { sync } = request;
   if (there.length === 0) return { state: nothing, notes: [] };
   const { rows } = await client.query<{ sync_no: number }>('SELECT sync_no FROM _millrace.syncs WHERE (project, sync) = ($1, $2)', [
     sync.project,
@@ -62,11 +63,11 @@ async function readState(
   const syncNo = rows[0]?.sync_no;
   if (syncNo === undefined) return { state: nothing, notes: [] };
   const state = await readBooksState(client, syncNo);
-  const change = await readMappingChange(client, syncNo, sync);
+  const change = await readMappingChange(client, syncNo, request);
   if (change === undefined) return { state, notes: [] };
   // Under another address the ledger says nothing.
-  const isKept = (await readMapping(client, syncNo)).address === mappingOf(sync).address;
-  const kept = isKept ? state : { ...state, ledgerRows: 0, open: false };
+  const isGone = isForeign(await readMapping(client, syncNo), request);
+  const kept = isGone ? { ...state, ledgerRows: 0, open: false } : state;
   return { state: kept, notes: [`${change.difference}: ${change.rows} rows that were acknowledged before would be sent again`] };
 }
 

@@ -75,13 +75,18 @@ export async function listRuns(books: BooksConnection, query: Query, attempt: At
 }
 
 /** How many rows of the ledger were sent under another mapping, and what changed. */
-export async function mappingChange(books: BooksConnection, sync: SyncDefinition, attempt: Attempt): Promise<MappingChange | undefined> {
+export async function mappingChange(
+  books: BooksConnection,
+  sync: SyncDefinition,
+  identity: string | undefined,
+  attempt: Attempt,
+): Promise<MappingChange | undefined> {
   return await books.run(attempt, async (client) => {
     const { rows: found } = await client.query<{ sync_no: number }>(
       'SELECT sync_no FROM _millrace.syncs WHERE (project, sync) = ($1, $2)',
       [sync.project, sync.name],
     );
     if (found[0] === undefined) return undefined;
-    return await readMappingChange(client, found[0].sync_no, sync);
+    return await readMappingChange(client, found[0].sync_no, { sync, identity });
   });
 }

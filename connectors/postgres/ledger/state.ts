@@ -1,9 +1,8 @@
 import type pg from 'pg';
 import { MillraceError } from '../../../schema/errors.ts';
-import type { SyncDefinition } from '../../../schema/sync-definition.ts';
 import type { SyncPlanRequest } from '../../sync-books.ts';
 import { repeatedKey, type BooksState } from './diff.ts';
-import { mappingDifference, mappingOf, type BookedMapping } from './mapping.ts';
+import { isForeign, mappingDifference, mappingOf, type BookedMapping, type MappedTo } from './mapping.ts';
 
 interface StateRow {
   readonly identity: string;
@@ -29,13 +28,17 @@ export async function readBooksState(client: pg.Client, syncNo: number): Promise
 
 /** The mapping that the ledger belongs to. */
 export async function readMapping(client: pg.Client, syncNo: number): Promise<BookedMapping> {
-  const { rows } = await client.query<BookedMapping>('SELECT address, mapping FROM _millrace.syncs WHERE sync_no = $1', [syncNo]);
-  return rows[0] ?? { address: null, mapping: null };
+  // A comparison that writes nothing may meet older books, which have no identity.
+  const { rows } = await client.query<BookedMapping>(
+    `SELECT address, mapping, to_jsonb(s) ->> 'identity' AS identity FROM _millrace.syncs s WHERE sync_no = $1`,
+    [syncNo],
+  );
+  return rows[0] ?? { address: null, mapping: null, identity: null };
 }
 
 /** How a sync's mapping differs from the one that its ledger belongs to; undefined when it doesn't, or when the ledger has no rows. */
-export async function readMappingChange(client: pg.Client, syncNo: number, sync: SyncDefinition): Promise<MappingChange | undefined> {
-  const difference = mappingDifference(await readMapping(client, syncNo), mappingOf(sync));
+export async function readMappingChange(client: pg.Client, syncNo: number, mapped: MappedTo): Promise<MappingChange | undefined> {
+  const difference = mappingDifference(await readMapping(client, syncNo), mapped);
   if (difference === undefined) return undefined;
   const { rows } = await client.query<{ rows: string }>('SELECT count(*) AS rows FROM _millrace.ledger_rows WHERE sync_no = $1', [syncNo]);
   const count = Number(rows[0]?.rows ?? 0);
@@ -48,21 +51,22 @@ export interface MappingChange {
 }
 
 /**
- * Settles what a changed mapping means. Other fields: every row is sent again. Another object, match or key: the ledger says nothing of it
+ * Settles what a changed mapping means. Other fields: every row is sent again. Another object, match, key or application: the ledger says nothing of it
  * and is emptied. Gives notes. Throws `config` when nobody said that rows may be sent again.
  */
 export async function settleMapping(client: pg.Client, request: SyncPlanRequest, syncNo: number): Promise<readonly string[]> {
   const now = mappingOf(request.sync);
   const before = await readMapping(client, syncNo);
-  const change = await readMappingChange(client, syncNo, request.sync);
+  const change = await readMappingChange(client, syncNo, request);
   if (change !== undefined) mayResend(request, change);
-  if (before.address !== null && before.address !== now.address) {
+  if (isForeign(before, request)) {
     await client.query('DELETE FROM _millrace.ledger_rows WHERE sync_no = $1', [syncNo]);
     await client.query('DELETE FROM _millrace.sync_open_rows WHERE sync_no = $1', [syncNo]);
   }
   await client.query(
-    'UPDATE _millrace.syncs SET address = $2, mapping = $3 WHERE sync_no = $1 AND (address, mapping) IS DISTINCT FROM ($2, $3)',
-    [syncNo, now.address, now.fields],
+    `UPDATE _millrace.syncs SET address = $2, mapping = $3, identity = $4
+     WHERE sync_no = $1 AND (address, mapping, identity) IS DISTINCT FROM ($2, $3, $4)`,
+    [syncNo, now.address, now.fields, request.identity],
   );
   return change === undefined ? [] : [`${change.difference}: ${change.rows} rows that were acknowledged before are sent again`];
 }

@@ -35,7 +35,7 @@ export async function openSyncBooks(settings: PostgresSettings, name: string): P
     listOpen: async (query, attempt) => await listOpen(books, query, attempt),
     retryAt: async (query, attempt) => await retryAt(books, query, attempt),
     listRuns: async (query, attempt) => await listRuns(books, query, attempt),
-    mappingChange: async (sync, attempt) => await mappingChange(books, sync, attempt),
+    mappingChange: async (sync, identity, attempt) => await mappingChange(books, sync, identity, attempt),
     explain: async (request, key, attempt) => await explain(books, request, key, attempt),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([books, limits, tokens].map(async (part) => await part[Symbol.asyncDispose]()));

@@ -149,4 +149,11 @@ CREATE TABLE _millrace.tokens (
   credential text PRIMARY KEY, sealed bytea, at timestamptz NOT NULL DEFAULT now());
 COMMENT ON TABLE _millrace.tokens IS 'Tokens of each credential (its digest), encrypted under a key that is made of its configured secret.';
 `,
+  `
+ALTER TABLE _millrace.syncs ADD COLUMN identity text;
+COMMENT ON COLUMN _millrace.syncs.identity IS 'Where the application writes to: the ledger holds for this alone.';
+
+ALTER TABLE _millrace.sync_runs ADD COLUMN jobs jsonb;
+COMMENT ON COLUMN _millrace.sync_runs.jobs IS 'Jobs of the run that the application still works on, as far as anybody knows; the next run asks about them first.';
+`,
 ];
