@@ -2,7 +2,7 @@ const fields = 'plan, health_score, churn_risk, revenue, country';
 
 /** The model that is sent, and a piece of it. */
 export const customersSql = `select email, ${fields} from public.customers`;
-export const limitedRows = 76_000;
+export const limitedRows = 72_000;
 export const limitedSql = `select email, ${fields} from public.customers where id <= ${limitedRows}`;
 
 /** The measured pipelines and syncs, as a user would write them. */
