@@ -4,7 +4,7 @@ import type { SyncDefinition } from '../schema/sync-definition.ts';
 import type { Operation, OperationsByChange } from '../schema/sync.ts';
 
 type Writes = Application['writes'];
-type Wanted = Pick<SyncDefinition, 'name' | 'mode' | 'deletes' | 'object' | 'to'>;
+type Wanted = Pick<SyncDefinition, 'name' | 'mode' | 'deletes' | 'object' | 'to' | 'match' | 'model'>;
 
 /** `deletes: clear` empties the fields of the object, by the update that it has. */
 function removal({ deletes }: Wanted, writes: Writes): Operation {
@@ -50,11 +50,26 @@ function possibleModes(writes: Writes): readonly string[] {
   return [...plain, ...[...removals, 'clear'].map((deletes) => `mirror with deletes: ${deletes}`)];
 }
 
-/** Which operation each change of a row becomes. Throws `config` naming what the object can do instead. */
+/** Of a member the ledger has the key alone: under another match it would stay in the list, and the new one would never come. */
+function checkMembers({ name, match, model }: Wanted, operations: OperationsByChange): void {
+  const isMembership = Object.values(operations).some((operation) => operation === 'add' || operation === 'remove');
+  const loose = match.map(({ column }) => column).filter((column) => !model.key.includes(column));
+  if (!isMembership || loose.length === 0) return;
+  const [matched, key] = [match.map(({ column }) => column).join(', '), model.key.join(', ')];
+  throw new MillraceError(
+    'config',
+    `sync ${name}: members are found by ${matched}, but the key of model ${model.name} is ${key}: a row whose ${loose.join(', ')} changes would leave its old member in the list and never add the new one. Give the model the key that finds members: key: ${match.length === 1 ? matched : `[${matched}]`}`,
+  );
+}
+
+/** Which operation each change of a row becomes. Throws `config` naming what the object can do instead, or that members can't be told by the key. */
 export function operationsOf(sync: Wanted, writes: Writes): OperationsByChange {
   const operations = byMode(sync, writes);
   const missing = [...new Set(Object.values(operations))].filter((operation) => writes[operation] === undefined);
-  if (missing.length === 0) return operations;
+  if (missing.length === 0) {
+    checkMembers(sync, operations);
+    return operations;
+  }
   const place = `${sync.to.name}.${sync.object}`;
   const mode = sync.mode === 'mirror' ? `mirror with deletes: ${sync.deletes}` : sync.mode;
   const modes = possibleModes(writes);

@@ -29,6 +29,15 @@ describe('books of syncs: whose objects they are', () => {
       assert.deepEqual(await keys(), ['bob@x', 'cyd@x']);
     });
 
+    it('rows whose match changed are counted in plan and preview: their old objects stay', async () => {
+      await under.run({ sync });
+      await execute(`UPDATE people SET plan = 'new' WHERE email = 'ada@x'; UPDATE people SET score = 7 WHERE email = 'bob@x'`);
+      const note = '1 row has another match than when acknowledged: objects under the old one stay';
+      assert.deepEqual((await under.books.preview(makeRequest({ sync }), 0, attempt())).notes, [note]);
+      const run = await under.begin({ sync });
+      assert.deepEqual([run.rows.map((row) => row.operation), run.plan.notes], [['upsert', 'upsert'], [note]]);
+    });
+
     it('rows may change their matches among each other', async () => {
       await under.run({ sync });
       await execute(`UPDATE people SET plan = CASE email WHEN 'ada@x' THEN 'bob@x' ELSE 'ada@x' END WHERE email <> 'cyd@x'`);

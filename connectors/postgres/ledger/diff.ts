@@ -173,6 +173,9 @@ function stateSql(model: ModelSql): string {
     WHEN waiting THEN 'waiting' WHEN hash IS NOT NULL AND sharing > 1 THEN 'invalid' ${moved} ELSE 'planned' END`;
 }
 
+/** It was acknowledged under another match: the object that was found by that one stays as it is. */
+const rematched = `hash IS NOT NULL AND ledger_hash IS NOT NULL AND match <> ledger_match`;
+
 /** The columns of a plan's table. */
 function resultSql({ sync, options, books, changedOnly, operations }: DiffRequest, model: ModelSql, settled: string): string {
   const shares = quoteLiteral(`other rows have the same match (${sync.match.map(({ column }) => column).join(', ')})`);
@@ -192,6 +195,6 @@ function resultSql({ sync, options, books, changedOnly, operations }: DiffReques
     CASE WHEN state = 'invalid' THEN coalesce(why, ${shares}) END AS reason, change, operation, hash, fields, coalesce(match, ledger_match) AS match,
     CASE WHEN hash IS NULL AND state = 'planned' THEN ${model.gone('key', 'ledger_match')} ELSE vals END AS vals,
     ${changedOnly && !options.full ? changed : 'NULL::integer[]'} AS changed, remote_id, coalesce(open = 'sent', false) AS sent,
-    CASE WHEN state = 'planned' THEN ${idempotency} END AS idempotency, ledger_hash IS NOT NULL AS known, open
+    CASE WHEN state = 'planned' THEN ${idempotency} END AS idempotency, ledger_hash IS NOT NULL AS known, open, ${model.matchIsKey ? 'false' : rematched} AS rematched
     FROM (${settled}) settled ORDER BY state, ${order}`;
 }

@@ -29,14 +29,15 @@ export interface TotalRow {
   readonly in_model: boolean;
   readonly known: boolean;
   readonly again: boolean;
+  readonly rematched: boolean;
   readonly rows: string;
 }
 
 /** Groups the rows of a comparison; over a plan's table, or over the query itself. */
 export const totalsSql = (table: string): string =>
   `SELECT state, operation, hash IS NOT NULL OR state IN ('matched', 'added') AS in_model,
-    known OR state IN ('matched', 'removed') AS known, coalesce(open = 'rejected', false) AS again, sum(n)::bigint AS rows
-  FROM ${table} GROUP BY 1, 2, 3, 4, 5`;
+    known OR state IN ('matched', 'removed') AS known, coalesce(open = 'rejected', false) AS again, coalesce(rematched, false) AS rematched, sum(n)::bigint AS rows
+  FROM ${table} GROUP BY 1, 2, 3, 4, 5, 6`;
 
 export async function countPlan(client: pg.Client, table: string): Promise<PlanTotals> {
   const { rows } = await client.query<TotalRow>(totalsSql(table));
@@ -55,6 +56,7 @@ export function totalsOf(rows: readonly TotalRow[]): PlanTotals {
     if (planned > 0) byOperation[operation] = planned;
   }
   const moved = sum((row) => row.state === 'moved');
+  const rematched = sum((row) => row.state === 'planned' && row.rematched);
   return {
     planned: sum((row) => row.state === 'planned'),
     invalid: sum((row) => row.state === 'invalid'),
@@ -66,7 +68,14 @@ export function totalsOf(rows: readonly TotalRow[]): PlanTotals {
     again: sum((row) => row.state === 'planned' && row.again),
     waiting: sum((row) => row.state === 'waiting'),
     unchanged: sum((row) => row.state === 'matched' || (row.state === 'none' && row.in_model)),
-    notes: moved === 0 ? [] : [`${moved} rows left the model, but other rows have their match now: their objects stay`],
+    notes: [
+      ...(moved === 0 ? [] : [`${moved} rows left the model, but other rows have their match now: their objects stay`]),
+      ...(rematched === 0
+        ? []
+        : [
+            `${rematched} ${rematched === 1 ? 'row has' : 'rows have'} another match than when acknowledged: objects under the old one stay`,
+          ]),
+    ],
   };
 }
 
