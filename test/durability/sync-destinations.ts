@@ -12,8 +12,7 @@ export interface Thing {
   readonly code: number | null;
 }
 
-export const destinationNames = ['hubspot', 'salesforce', 'ledgered'] as const;
-export type DestinationName = (typeof destinationNames)[number];
+export type DestinationName = 'hubspot' | 'salesforce' | 'ledgered';
 
 /** What a trial says of its destination. */
 export interface Wanted {

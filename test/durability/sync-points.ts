@@ -5,8 +5,7 @@ import type { Application } from '../../connectors/application.ts';
 import type { SyncBooks } from '../../connectors/sync-books.ts';
 
 /** The points of a sync's run at which a worker can be lost, in their order. Those in the past tense: the work is done, its answer lost. */
-export const syncPoints = ['plan', 'planned', 'send', 'sent', 'record', 'recorded', 'poll', 'polled', 'find', 'found'] as const;
-export type SyncPoint = (typeof syncPoints)[number];
+export type SyncPoint = 'plan' | 'planned' | 'send' | 'sent' | 'record' | 'recorded' | 'poll' | 'polled' | 'find' | 'found';
 
 /** Where a sync's run stays until its worker is killed, or until the file `<marker>.go` is there. */
 export interface SyncFault {
