@@ -26,15 +26,14 @@ function remarks({ failure, notes }: SyncReport): readonly string[] {
   return lines.length > 0 ? ['', ...lines] : [];
 }
 
+/** What is going on. Where a run failed, its numbers go further than those of the step. */
+function standing({ status, step }: SyncReport): string {
+  if (step === '') return status;
+  return status === 'failed' ? `failed at ${cell(step.replace(/\s+\d[\d\s/]*$/, ''))}` : `${status}, ${cell(step)}`;
+}
+
 /** The page of a sync's run in the Temporal UI, as Markdown. */
 export function syncPage(report: SyncReport): string {
-  const { sync, status, step } = report;
-  const lines = [
-    `**${sync}**: ${status}${step === '' ? '' : `, ${cell(step)}`}`,
-    ...table(columns, [report]),
-    '',
-    sums(report),
-    ...remarks(report),
-  ];
+  const lines = [`**${report.sync}**: ${standing(report)}`, ...table(columns, [report]), '', sums(report), ...remarks(report)];
   return lines.join('\n').slice(0, 18_000) + foot;
 }

@@ -7,7 +7,7 @@ import { applySchedules } from '../../client/schedules.ts';
 import { openCodecEndpoint } from '../../worker/codec-endpoint.ts';
 import { openProject, sql, type TestProject } from '../pipeline-kit.ts';
 import { createDatabase, dropDatabase, temporalUi } from '../servers.ts';
-import { noBrowser, openUi, type UiPage } from './browser-kit.ts';
+import { noBrowser, openUi, type OpenPage } from './browser-kit.ts';
 
 describe(`the Temporal UI${noBrowser === undefined ? '' : `, left out: ${noBrowser}`}`, function () {
   this.timeout(300_000);
@@ -16,7 +16,7 @@ describe(`the Temporal UI${noBrowser === undefined ? '' : `, left out: ${noBrows
   let warehouse: string;
   let project: TestProject;
   let secret: TestProject;
-  let ui: UiPage;
+  let ui: OpenPage;
 
   before(async function () {
     if (noBrowser !== undefined) this.skip();
@@ -74,13 +74,7 @@ describe(`the Temporal UI${noBrowser === undefined ? '' : `, left out: ${noBrows
     await ui.renders('orders loaded 12 345 11 111 1 234');
     await ui.shows('customers → landed.customers (replace)');
     await ui.screenshot('run-page');
-    for (const frame of ui.page.frames().slice(1)) {
-      const [below, beside] = await frame.evaluate<readonly [number, number]>(`(() => {
-        const ends = [...document.querySelectorAll('tr, li, p strong')].map((element) => element.getBoundingClientRect());
-        return [Math.max(...ends.map(({ bottom }) => bottom)) - innerHeight, Math.max(...ends.map(({ right }) => right)) - innerWidth];
-      })()`);
-      assert.ok(below <= 0 && beside <= 0, `${below} px of rows and ${beside} px of columns are cut off`);
-    }
+    await ui.showsBoxesWhole();
   });
 
   it('shows what each step of a stream does', async () => {

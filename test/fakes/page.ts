@@ -12,7 +12,7 @@ export interface ShownFake {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-const most = { records: 12, effects: 12, requests: 8, columns: 9 };
+const most = { records: 12, effects: 12, requests: 8, columns: 9, characters: 60 };
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, (character) => entities[character] ?? '');
 
@@ -38,9 +38,14 @@ function textOf(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
 }
 
+const shortened = (text: string): string => (text.length > most.characters ? `${text.slice(0, most.characters)}…` : text);
+
+/** A value in a cell; the whole of it when one points at it. */
+const valueOf = (value: unknown): Html => html`<span title="${textOf(value)}">${shortened(textOf(value))}</span>`;
+
 const fieldsText = (fields: Readonly<Record<string, unknown>>): string =>
   Object.entries(fields)
-    .map(([name, value]) => `${name} ${textOf(value) || '—'}`)
+    .map(([name, value]) => `${name} ${shortened(textOf(value)) || '—'}`)
     .join(' · ');
 
 const clock = (at: number): string => new Date(at).toISOString().slice(11, 19);
@@ -73,7 +78,7 @@ function recordsOf(object: string, records: readonly Readonly<Record<string, unk
   const names = [...new Set(shown.flatMap((record) => Object.keys(record)))];
   const columns = names.slice(0, most.columns);
   const hidden = names.length > columns.length ? html`<span class="quiet">+ ${names.length - columns.length} fields</span>` : html``;
-  const rows = shown.map((record) => columns.map((name) => textOf(record[name])));
+  const rows = shown.map((record) => columns.map((name) => valueOf(record[name])));
   const rest = records.length > shown.length ? html`<p class="quiet">the latest ${shown.length} of ${records.length}</p>` : html``;
   return html`<h3>${object} <b>${records.length}</b> ${hidden}</h3>
     ${rows.length === 0 ? html`` : table(columns, rows)}${rest}`;
@@ -152,14 +157,14 @@ const style = `
 body { font: 14px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1280px; padding: 24px; }
 h1 { font-size: 20px; margin: 0 } h2 { font-size: 18px; margin: 0; text-transform: capitalize } h3 { font-size: 14px; margin: 16px 0 6px; text-transform: none }
 h2 span, h3 span { font-weight: normal; text-transform: none; font-size: 13px } h3 b { font-weight: 600; color: var(--quiet) }
-nav { display: flex; gap: 16px; margin: 8px 0 24px } a { color: inherit }
+nav { display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 8px 0 24px } a { color: inherit }
 section { border: 1px solid var(--line); border-radius: 8px; padding: 16px 20px; margin: 0 0 20px }
 section > p { margin: 2px 0 8px; color: var(--quiet) } .quiet { color: var(--quiet) } p.quiet { margin: 6px 0 }
 pre { margin: 0; padding: 8px 10px; border: 1px solid var(--line); border-radius: 6px; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 12px }
 .columns { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 24px } @media (max-width: 900px) { .columns { grid-template-columns: minmax(0, 1fr) } }
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-size: 13px }
 th { text-align: left; font-weight: 600; color: var(--quiet) } th, td { padding: 3px 12px 3px 0; border-bottom: 1px solid var(--line); vertical-align: top; white-space: nowrap; max-width: 320px; overflow: hidden; text-overflow: ellipsis }
-td:last-child { white-space: normal; overflow-wrap: anywhere } time, code { font-family: ui-monospace, monospace; font-size: 12px }
+td:last-child { white-space: normal; overflow-wrap: anywhere; min-width: 200px } time, code { font-family: ui-monospace, monospace; font-size: 12px }
 i { font-style: normal; font-weight: 600 } i.create, i.add, i.good { color: #1a7f37 } i.update, i.event { color: #9a6700 } i.delete, i.remove, i.bad { color: #cf222e }
 @media (prefers-color-scheme: dark) { i.create, i.add, i.good { color: #4ac26b } i.update, i.event { color: #d4a72c } i.delete, i.remove, i.bad { color: #ff8182 } }
 `;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Explanation } from '../../schema/sync-books.ts';
 import { openDependencies } from '../../worker/dependencies.ts';
 import { requestsOf, type ShownRequest } from '../../worker/shown-request.ts';
+import { attempt } from '../kits/loads.ts';
 import { defineSync } from '../kits/sync-definition.ts';
 
 const environment = { CRM_URL: 'https://api.example.com/hidden', CRM_TOKEN: 'pat-hunter2' };
@@ -42,7 +43,7 @@ describe('the request of a row', () => {
       mode: 'insert',
     });
     const dependencies = await openDependencies({ staging, environment });
-    return await requestsOf(dependencies, sync, explanation, { signal: AbortSignal.timeout(10_000) });
+    return await requestsOf(dependencies, sync, explanation, attempt());
   }
 
   it('is shown with its scheme and host, also where its address comes from a variable; without credentials', async () => {
