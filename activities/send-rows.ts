@@ -1,5 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
 import { z } from 'zod';
+import type { Attempt } from '../connectors/connector.ts';
 import type { Hold } from '../connectors/sync-books.ts';
 import type { Column } from '../schema/column.ts';
 import { MillraceError, retryableCodes } from '../schema/errors.ts';
@@ -41,12 +42,13 @@ function resumed(progress: SyncProgress, details: unknown): SyncProgress {
 }
 
 /**
- * What the step gives. An end for good is no failure of the step while jobs are under way that the workflow must know of, for their
- * results are to be fetched.
+ * What the step gives. An end for good or by a cancellation is no failure of the step while jobs are under way that the workflow must know
+ * of, for their results are to be fetched.
  */
-function resultOf({ progress, stopped }: Sliced, scrub: (text: string) => string): SyncProgress {
+function resultOf({ progress, stopped }: Sliced, { signal }: Attempt, scrub: (text: string) => string): SyncProgress {
   if (stopped === undefined) return progress;
   const { error } = stopped;
+  if (signal.aborted && error === signal.reason && progress.jobs.length > 0) return progress;
   const isFinal = error instanceof MillraceError && !retryableCodes.has(error.code) && error.code !== 'fenced';
   if (!isFinal || progress.jobs.length === 0) throw error;
   return { ...progress, failure: { code: error.code, message: scrub(error.message) } };
@@ -84,6 +86,6 @@ export const createSendRows = (deps: Dependencies, pace: Pace = usualPace) =>
     return await withHold(ledger, run, patience, async (hold, keep) => {
       const sliced = await send(hold);
       if (!sliced.isQuiet) keep();
-      return resultOf(sliced, (text) => deps.scrub(text));
+      return resultOf(sliced, attempt, (text) => deps.scrub(text));
     });
   };

@@ -1,4 +1,15 @@
-import { ApplicationFailure, CancellationScope, continueAsNew, ContinueAsNew, log, sleep, uuid4, workflowInfo } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  continueAsNew,
+  ContinueAsNew,
+  isCancellation,
+  log,
+  sleep,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { Failure } from '../schema/run.ts';
 import type { DeliverRun, GoingSync, SyncProgress, SyncReport, SyncRunName } from '../schema/sync.ts';
 import { failureOf } from './failure.ts';
@@ -10,6 +21,11 @@ import { trackDelivery, type SyncTrack } from './sync-track.ts';
 
 /** Rows of ended jobs are sent again this often. */
 const rounds = 5;
+/** Jobs of a run that ends before its time are asked about for this long. */
+const longestFetch = 5 * 60_000;
+/** Looks at them that fail, until that is given up, with a pause between them. */
+const looks = 3;
+const lookAgain = 10_000;
 
 const failWith = ({ code, message }: Failure): ApplicationFailure => ApplicationFailure.create({ message, type: code, nonRetryable: true });
 
@@ -76,12 +92,28 @@ function sendSteps(run: DeliverRun, first: GoingSync, track: SyncTrack) {
 }
 type SendSteps = ReturnType<typeof sendSteps>;
 
-/** The results of jobs that are under way are fetched before they expire, whatever else failed. */
+/** Asks about jobs until all of them have ended; a look that fails is repeated, a few times. */
+async function pollToEnd(steps: SendSteps): Promise<void> {
+  for (let failed = 0; steps.hasJobs();) {
+    try {
+      await steps.poll(false);
+    } catch (error) {
+      failed += 1;
+      if (isCancellation(error) || failed === looks) throw error;
+      await sleep(lookAgain);
+    }
+  }
+}
+
+/**
+ * The results of jobs that are under way are fetched before they expire, whatever else failed, and after a cancellation too: no later run
+ * is to settle rows that a job still works on. For a while; the next run asks about what is left.
+ */
 async function fetchResults(steps: SendSteps): Promise<void> {
   try {
-    while (steps.hasJobs()) await steps.poll(true);
+    await CancellationScope.nonCancellable(() => CancellationScope.withTimeout(longestFetch, () => pollToEnd(steps)));
   } catch (error) {
-    log.warn('results of jobs were not fetched', { error: failureOf(error).message });
+    log.warn('results of jobs were not fetched; the next run asks for them', { error: failureOf(error).message });
   }
 }
 
@@ -94,11 +126,12 @@ async function carry(run: DeliverRun, first: GoingSync, track: SyncTrack): Promi
       const refused = tooManyRejected(run.sync, plan, { ...progress.counts, invalid: plan.counts.invalid });
       if (refused !== undefined) throw failWith(refused);
       if (steps.isOver()) return;
+      if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the run was cancelled');
       if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof deliver>({ ...run, going: steps.going() });
       await steps.step();
     }
   } catch (error) {
-    if (error instanceof ContinueAsNew || failureOf(error).code === 'cancelled') throw error;
+    if (error instanceof ContinueAsNew) throw error;
     await fetchResults(steps);
     throw error;
   }
