@@ -8,7 +8,7 @@ import { currentAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
 import { openSync } from './open-sync.ts';
 import type { SendInput } from './send-rows.ts';
-import { isMarked, settlingOf } from './send/context.ts';
+import { isMarked, jobsOf, settlingOf } from './send/context.ts';
 import { countsNow, withHold } from './send/hold.ts';
 import { outgoingRows } from './send/outgoing.ts';
 import { patientAttempt } from './send/patient.ts';
@@ -102,7 +102,7 @@ async function poll(polling: Polling): Promise<SyncProgress> {
   const { input, books, hold, attempt } = polling;
   const { progress } = input;
   const batches = await Promise.all(progress.jobs.map((job) => batchOf(polling, job)));
-  await books.prove(hold, attempt);
+  await books.noteJobs(hold, progress.jobs, jobsOf(input.sync), attempt);
   const answers = await ask(polling, batches);
   const jobs: SyncJob[] = [];
   const afters: number[] = [];
@@ -121,6 +121,7 @@ async function poll(polling: Polling): Promise<SyncProgress> {
     position = ended.again.reduce((least, no) => Math.min(least, no), position);
     attempt.beat();
   }
+  if (jobs.length < progress.jobs.length) await books.noteJobs(hold, jobs, jobsOf(input.sync), attempt);
   return { position, jobs, counts, sent: progress.sent && position === progress.position, after: Math.min(...afters, 60_000) };
 }
 

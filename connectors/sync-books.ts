@@ -1,6 +1,16 @@
 import type { Column } from '../schema/column.ts';
 import type { SyncDefinition } from '../schema/sync-definition.ts';
-import type { Operation, OperationsByChange, PlannedChange, SyncCounts, SyncOptions, SyncPlan, SyncRunName } from '../schema/sync.ts';
+import type {
+  LeftJobs,
+  Operation,
+  OperationsByChange,
+  PlannedChange,
+  SyncCounts,
+  SyncJob,
+  SyncOptions,
+  SyncPlan,
+  SyncRunName,
+} from '../schema/sync.ts';
 import type { BookedSyncRun, Explanation, OpenRow, SyncPreview } from '../schema/sync-books.ts';
 import type { Attempt } from './attempt.ts';
 import type { LimitStore, TokenStore } from './http/stores.ts';
@@ -57,12 +67,16 @@ export interface RecordedRow {
   readonly remoteId?: string;
 }
 
+/** What of its definition a run's jobs are asked about with. */
+export type JobsOf = LeftJobs['of'];
+
 /** The books of syncs: what was acknowledged (ledger), what is planned, sent and open, and the log. Every method makes or migrates them first, but for `preview`. */
 export interface SyncBooks extends AsyncDisposable {
   readonly limits: LimitStore;
   readonly tokens: TokenStore;
   /**
-   * Compares the model with the ledger and writes the run's numbered plan, once: a second attempt gives what the first planned. Throws
+   * Compares the model with the ledger and writes the run's numbered plan, once: a second attempt gives what the first planned. Where jobs of
+   * the run before are noted, nothing is planned (`left`), unless `unknown` says what became of them. Throws
    * `rejected` when the guard of deletes forbids it, `config` when the mapping changed and nobody said that rows may be sent again, or the query doesn't work.
    */
   plan(request: SyncPlanRequest, attempt: Attempt): Promise<SyncPlan>;
@@ -78,13 +92,15 @@ export interface SyncBooks extends AsyncDisposable {
   rowsOf(run: SyncRunName, ranges: readonly (readonly [number, number])[], attempt: Attempt): Promise<readonly PlannedRow[]>;
   /** Proves that the hold still stands. Throws `fenced`. */
   prove(hold: Hold, attempt: Attempt): Promise<void>;
+  /** Notes which jobs are under way, in place of those noted before, until none is; proves the hold. Throws `fenced`. */
+  noteJobs(hold: Hold, jobs: readonly SyncJob[], of: JobsOf, attempt: Attempt): Promise<void>;
   /** Notes rows as sent before they are, for operations that settle by `lookup` or `none`. Throws `fenced`. */
   mark(hold: Hold, nos: readonly number[], attempt: Attempt): Promise<void>;
   /** Takes that note back: the requests surely had no effect. Throws `fenced`. */
   unmark(hold: Hold, nos: readonly number[], attempt: Attempt): Promise<void>;
   /** Outcomes into ledger, open rows and log, in one transaction; a row that has one already is left alone. Gives the run's counts. Throws `fenced`. */
   record(hold: Hold, rows: readonly RecordedRow[], attempt: Attempt): Promise<SyncCounts>;
-  /** Closes the run's books; its plan goes. May run again. */
+  /** Closes the run's books; its plan goes, unless jobs of it are noted. May run again. */
   end(run: SyncRunName, failure: string | undefined, attempt: Attempt): Promise<SyncCounts>;
   /** Deletes what is older than the retention. */
   retain(sync: SyncDefinition, attempt: Attempt): Promise<void>;

@@ -75,6 +75,8 @@ export interface SyncPlan {
   readonly ledgerRows: number;
   /** A pipeline or model that the sync's model follows has never run; nothing was planned. */
   readonly waits?: string;
+  /** The application may still work on jobs of an earlier run; nothing was planned. */
+  readonly left?: LeftJobs;
   readonly notes: readonly string[];
 }
 
@@ -85,6 +87,17 @@ export interface SyncJob {
   readonly operation: Operation;
   /** Numbers of its rows in the plan, as ranges, both ends inclusive. */
   readonly rows: readonly (readonly [number, number])[];
+}
+
+/** Jobs that a run left behind, with what is needed to ask about them. */
+export interface LeftJobs {
+  readonly run: SyncRunName;
+  /** Parts of the definition that the run had. */
+  readonly of: Pick<SyncDefinition, 'object' | 'match' | 'map' | 'mode' | 'write'>;
+  /** Of its plan. */
+  readonly columns: readonly Column[];
+  readonly counts: SyncCounts;
+  readonly jobs: readonly SyncJob[];
 }
 
 /** Where sending stands, handed from step to step; small. */

@@ -13,6 +13,7 @@ import {
 import type { Failure } from '../schema/run.ts';
 import type { DeliverRun, GoingSync, SyncProgress, SyncReport, SyncRunName } from '../schema/sync.ts';
 import { failureOf } from './failure.ts';
+import { finishJobs } from './left-jobs.ts';
 import { measureSync } from './measure.ts';
 import { grouped } from './page.ts';
 import { endSyncSteps, syncSteps } from './steps.ts';
@@ -140,9 +141,10 @@ async function carry(run: DeliverRun, first: GoingSync, track: SyncTrack): Promi
 async function plan(run: DeliverRun, name: SyncRunName, track: SyncTrack): Promise<GoingSync> {
   const { sync, options } = run;
   const startedAt = Date.now();
-  const planned = await syncSteps(sync.heartbeatTimeout).planSync.executeWithOptions({ summary: `plan ${sync.name}` }, [
-    { run: name, sync, options },
-  ]);
+  const { planSync } = syncSteps(sync.heartbeatTimeout);
+  const ask = () => planSync.executeWithOptions({ summary: `plan ${sync.name}` }, [{ run: name, sync, options }]);
+  let planned = await ask();
+  for (; planned.left !== undefined; planned = await ask()) await finishJobs(run, planned.left, track);
   track.update({ ...planned.counts, again: planned.again, operations: planned.operations, notes: planned.notes });
   const progress: SyncProgress = { position: 0, jobs: [], counts: planned.counts, sent: planned.counts.planned === 0, after: 0 };
   return { name, plan: planned, progress, rounds: 0, startedAt };

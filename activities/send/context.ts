@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Application, StartedJob } from '../../connectors/application.ts';
 import type { Attempt } from '../../connectors/connector.ts';
-import type { RecordedRow } from '../../connectors/sync-books.ts';
+import type { JobsOf, RecordedRow } from '../../connectors/sync-books.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { SyncDefinition } from '../../schema/sync-definition.ts';
 import type { Operation } from '../../schema/sync.ts';
@@ -41,6 +41,9 @@ export interface Sending {
 }
 
 export const nosOf = (rows: readonly SizedRow[]): readonly number[] => rows.map(({ no }) => no);
+
+/** What the books keep of a sync's definition with its jobs. */
+export const jobsOf = ({ object, match, map, mode, write }: SyncDefinition): JobsOf => ({ object, match, map, mode, write });
 
 /** How a missing answer to an operation is settled. */
 export function settlingOf({ application, sync }: Pick<Sending, 'application' | 'sync'>, operation: Operation): Settling {

@@ -6,7 +6,7 @@ import { MillraceError, retryableCodes } from '../../schema/errors.ts';
 import type { Column } from '../../schema/column.ts';
 import type { SyncDefinition } from '../../schema/sync-definition.ts';
 import type { SyncJob, SyncProgress } from '../../schema/sync.ts';
-import { isMarked, nosOf, settlingOf, type Sending } from './context.ts';
+import { isMarked, jobsOf, nosOf, settlingOf, type Sending } from './context.ts';
 import { isIn, rangesOf, trackDone } from './done.ts';
 import { openLedgerWriter } from './ledger-writer.ts';
 import { outgoingRows } from './outgoing.ts';
@@ -64,6 +64,7 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
   const done = trackDone(progress.position, planned);
   const jobs: SyncJob[] = [...progress.jobs];
   let after = progress.after;
+  let noted: Promise<void> = Promise.resolve();
   let stopped: { readonly error: unknown } | undefined;
 
   const stop = (error: unknown): void => {
@@ -121,6 +122,8 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
       after = jobs.length === 1 ? job.after : Math.min(after, job.after);
       for (const no of nos) done.add(no);
       beat();
+      const now = [...jobs];
+      noted = noted.then(() => slice.ledger.noteJobs(hold, now, jobsOf(sync), patient)).catch(stop);
     },
   };
   const reader = readPlan({
@@ -162,6 +165,7 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
     if (attempt.signal.aborted) cancel();
     await Promise.all(Array.from({ length: limits.concurrency }, lane));
     await writer.flush().catch(stop);
+    await noted;
   } finally {
     clearInterval(ticking);
     clearTimeout(slicing);

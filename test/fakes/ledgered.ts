@@ -18,6 +18,8 @@ export interface LedgeredState {
   jobs: boolean;
   /** How often a job is asked about before it has ended. */
   jobPolls: number;
+  /** The jobs there are now are not known any more; set back by the first that is begun after that. */
+  forgotten: boolean;
   /** Objects by key; a create of one that is there makes a second. */
   readonly objects: Map<string, { readonly id: string; readonly fields: Readonly<Record<string, unknown>> }[]>;
 }
@@ -58,6 +60,7 @@ export async function startLedgered(port = 0): Promise<Ledgered> {
     locked: new Map(),
     jobs: false,
     jobPolls: 2,
+    forgotten: false,
     objects: new Map(),
   };
   const byIdempotencyKey = new Map<string, RowResult>();
@@ -113,13 +116,15 @@ export async function startLedgered(port = 0): Promise<Ledgered> {
     if (batch.rows.some(({ key }) => state.poisoned.has(key))) return { status: 400, body: { error: 'a row of the batch is malformed' } };
     if (state.jobs) {
       const job = randomUUID();
+      if (state.forgotten) jobs.clear();
+      state.forgotten = false;
       jobs.set(job, { batch, polls: 0, results: undefined });
       return { status: 202, body: { job } };
     }
     return { status: 200, body: { results: batch.rows.map((row) => one(batch.operation, row, record)) } };
   };
   const ask = (id: string, record: Effects): FakeAnswer => {
-    const job = jobs.get(id);
+    const job = state.forgotten ? undefined : jobs.get(id);
     if (job === undefined) return { status: 404, body: { error: 'no such job' } };
     // The first question sets it going.
     job.results ??= job.batch.rows.map((row) => ({ ...one(job.batch.operation, row, record), no: row.no }));

@@ -1,12 +1,13 @@
 import type { Hold, PlannedRow, RecordedRow, SyncBooks } from '../../connectors/sync-books.ts';
 import { MillraceError } from '../../schema/errors.ts';
-import { noSyncCounts, type SyncCounts, type SyncRunName } from '../../schema/sync.ts';
+import { noSyncCounts, type SyncCounts, type SyncJob, type SyncRunName } from '../../schema/sync.ts';
 import { memoryContext } from './memory-stores.ts';
 
 /** Books of one run's plan in memory, for tests of what sends it. */
 export interface MemorySyncBooks extends SyncBooks {
   readonly outcomes: ReadonlyMap<number, RecordedRow>;
   readonly sent: ReadonlySet<number>;
+  readonly jobs: readonly SyncJob[];
   /** How often each was called. */
   readonly calls: Readonly<Record<'mark' | 'unmark' | 'prove' | 'record' | 'rows', number>>;
   /** Called before each record; may throw. */
@@ -29,6 +30,7 @@ export function memorySyncBooks(plan: readonly PlannedRow[]): MemorySyncBooks {
   const outcomes = new Map<number, RecordedRow>();
   const sent = new Set(plan.filter((row) => row.sent).map(({ no }) => no));
   const calls = { mark: 0, unmark: 0, prove: 0, record: 0, rows: 0 };
+  const jobs: SyncJob[] = [];
   let epoch = 0;
   let released = true;
   const prove = (hold: Hold): void => {
@@ -50,6 +52,7 @@ export function memorySyncBooks(plan: readonly PlannedRow[]): MemorySyncBooks {
     ...memoryContext(),
     outcomes,
     sent,
+    jobs,
     calls,
     onRecord: () => undefined,
     async hold(run) {
@@ -72,6 +75,10 @@ export function memorySyncBooks(plan: readonly PlannedRow[]): MemorySyncBooks {
     async prove(hold) {
       calls.prove += 1;
       prove(hold);
+    },
+    noteJobs: async (hold, now) => {
+      prove(hold);
+      jobs.splice(0, jobs.length, ...now);
     },
     async mark(hold, nos) {
       calls.mark += 1;

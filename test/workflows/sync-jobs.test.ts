@@ -26,6 +26,7 @@ describe('jobs of a sync whose run ends before them', function () {
   const start = (definition: SyncDefinition): Promise<StartedRun> =>
     startRun(place.project.client, { kind: 'sync', definition }, plainSync, 'test');
   const asked = (path: string): number => place.ledgered.requests.filter((request) => request.path.startsWith(path)).length;
+  const deliveryOf = (name: string) => place.project.client.workflow.getHandle(`${place.project.project}/${name}/${name}`);
   const twice = (): number => [...place.ledgered.state.objects.values()].filter(({ length }) => length > 1).length;
 
   it('a cancelled run fetches their results, so that the next looks nothing up', async () => {
@@ -45,6 +46,40 @@ describe('jobs of a sync whose run ends before them', function () {
     assert.deepEqual([next.planned, next.acknowledged], [100 - made, 100 - made]);
     assert.deepEqual([place.ledgered.state.objects.size, twice(), asked('/find') - finds], [100, 0, 0]);
   });
+
+  for (const [how, polls] of [
+    ['ended', 4],
+    ['lost', Number.POSITIVE_INFINITY],
+  ] as const) {
+    it(`those of a terminated run are asked about before the next plans: ${how}, no row is there twice`, async () => {
+      const sync = named(how);
+      place.ledgered.state.jobPolls = polls;
+      const before = asked('/jobs/');
+      const run = await start(sync);
+      await until(() => asked('/jobs/') > before, 'a job that was asked about');
+      await until(async () => {
+        const [noted] = await place.sql(`SELECT jobs FROM _millrace.sync_runs WHERE sync = '${how}'`);
+        return noted?.['jobs'] !== null;
+      }, 'handles in the books');
+      await deliveryOf(how).terminate();
+      await runOutcome(place.project.client, { kind: 'sync' }, run);
+      const made = place.ledgered.state.objects.size;
+      assert.ok(made > 0 && made < 100, String(made));
+      const finds = asked('/find');
+      if (how === 'lost') place.ledgered.state.forgotten = true;
+      place.ledgered.state.jobPolls = 4;
+      const next = await place.report(sync);
+      assert.deepEqual([place.ledgered.state.objects.size, twice()], [100, 0]);
+      // What nobody knows of is looked up.
+      if (how === 'ended') assert.deepEqual([next.planned, asked('/find') - finds], [100 - made, 0]);
+      else assert.deepEqual([next.planned, asked('/find') > finds], [100, true]);
+      assert.deepEqual(await place.sql(`SELECT status, jobs FROM _millrace.sync_runs WHERE sync = '${how}' ORDER BY run_no`), [
+        { status: 'failed', jobs: null },
+        { status: 'succeeded', jobs: null },
+      ]);
+      assert.deepEqual(await place.sql(`SELECT relname FROM pg_class WHERE relname LIKE 'p\\_%' AND relkind = 'r'`), []);
+    });
+  }
 
   it('a look that fails for good is repeated before they are given up', async () => {
     const sync = named('refused');

@@ -9,17 +9,17 @@ import { planTable } from './names.ts';
 
 /** Closes a run's books, also of one that never planned. The first word on how it ended stays. */
 export async function end(books: BooksConnection, run: SyncRunName, failure: string | undefined, attempt: Attempt): Promise<SyncCounts> {
-  const counts = await books.transaction(attempt, async (client) => {
+  const { counts, hasJobs } = await books.transaction(attempt, async (client) => {
     await enterRun(client, run);
-    const { rows } = await client.query<CountRow>(
+    const { rows } = await client.query<CountRow & { readonly has_jobs: boolean }>(
       `UPDATE _millrace.sync_runs SET status = CASE WHEN status = 'running' THEN $2 ELSE status END,
          failure = CASE WHEN status = 'running' THEN $3 ELSE failure END, ended_at = coalesce(ended_at, now())
-       WHERE run_id = $1 RETURNING ${countColumns()}`,
+       WHERE run_id = $1 RETURNING ${countColumns()}, jobs IS NOT NULL AS has_jobs`,
       [run.runId, failure === undefined ? 'succeeded' : 'failed', failure ?? null],
     );
-    return countsOf(rows[0]);
+    return { counts: countsOf(rows[0]), hasJobs: rows[0]?.has_jobs === true };
   });
-  await books.run(attempt, async (client) => await dropPlans(client, [planTable(run)]));
+  if (!hasJobs) await books.run(attempt, async (client) => await dropPlans(client, [planTable(run)]));
   return counts;
 }
 
@@ -66,7 +66,7 @@ export async function retain(books: BooksConnection, sync: SyncDefinition, attem
     const { rows } = await client.query<{ name: string }>(
       `SELECT '_millrace.' || c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        WHERE n.nspname = '_millrace' AND c.relkind = 'r' AND c.relname ~ '^p_[0-9a-f]{32}$' AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
-         AND NOT EXISTS (SELECT FROM _millrace.sync_runs r WHERE r.status = 'running' AND 'p_' || replace(r.run_id::text, '-', '') = c.relname)`,
+         AND NOT EXISTS (SELECT FROM _millrace.sync_runs r WHERE (r.status = 'running' OR r.jobs IS NOT NULL) AND 'p_' || replace(r.run_id::text, '-', '') = c.relname)`,
     );
     await dropPlans(
       client,

@@ -56,7 +56,7 @@ export async function keepHold(client: pg.Client, { run, epoch }: Hold): Promise
   const { rows } = await client.query<{ sync_no: number; run_no: number; done: string }>({
     name: 'hold',
     text: `SELECT s.sync_no, r.run_no, r.done::text AS done FROM _millrace.syncs s JOIN _millrace.sync_runs r ON r.sync_no = s.sync_no
-      WHERE (s.project, s.sync, s.epoch) = ($1, $2, $3) AND r.run_id = $4 AND r.status = 'running' FOR UPDATE OF r FOR SHARE OF s`,
+      WHERE (s.project, s.sync, s.epoch) = ($1, $2, $3) AND r.run_id = $4 AND (r.status = 'running' OR r.jobs IS NOT NULL) FOR UPDATE OF r FOR SHARE OF s`,
     values: [run.project, run.sync, epoch, run.runId],
   });
   const row = rows[0];

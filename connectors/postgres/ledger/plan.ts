@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { noSyncCounts, type SyncPlan, type SyncRunName } from '../../../schema/sync.ts';
+import { noSyncCounts, type LeftJobs, type SyncPlan, type SyncRunName } from '../../../schema/sync.ts';
 import type { SyncPlanRequest } from '../../sync-books.ts';
 import type { Attempt } from '../../connector.ts';
 import { connect } from '../session.ts';
@@ -11,6 +11,7 @@ import { enterRun, takeOver } from './claim.ts';
 import type { BooksConnection } from './connection.ts';
 import { diffSql, type DiffRequest } from './diff.ts';
 import { fenced } from './hold.ts';
+import { findLeftJobs, forgetJobs } from './jobs.ts';
 import { copyModel, ownModel, type ModelSource } from './model-source.ts';
 import { modelSql } from './model-sql.ts';
 import { planTable } from './names.ts';
@@ -32,7 +33,10 @@ const locks = { timeout: 10_000, attempts: 5 };
 export async function plan(books: BooksConnection, request: SyncPlanRequest, attempt: Attempt): Promise<SyncPlan> {
   const claimed = await books.transaction(attempt, async (client) => {
     const run = await enterRun(client, request.run);
-    if (run.plan === null) await takeOver(client, request.run, run.syncNo);
+    if (run.plan !== null) return run;
+    const left = await leftJobs(client, request, run.syncNo);
+    if (left !== undefined) return { ...run, plan: { ...nothing, left } };
+    await takeOver(client, request.run, run.syncNo);
     return run;
   });
   if (claimed.plan !== null) return claimed.plan;
@@ -47,6 +51,12 @@ export async function plan(books: BooksConnection, request: SyncPlanRequest, att
     const planned = await lockRun(client, request);
     return planned ?? (await planNow(client, request, claimed.syncNo, copied));
   });
+}
+
+async function leftJobs(client: pg.Client, { run, options }: SyncPlanRequest, syncNo: number): Promise<LeftJobs | undefined> {
+  if (options.unknown === undefined) return await findLeftJobs(client, syncNo, run.runId);
+  await forgetJobs(client, syncNo, run.runId);
+  return undefined;
 }
 
 /** The plan that another attempt has written meanwhile. Throws `fenced` when another run took over. */
@@ -120,17 +130,10 @@ async function hasRepeats(client: pg.Client, table: string): Promise<boolean> {
   return rows[0]?.repeats ?? false;
 }
 
+const nothing: SyncPlan = { counts: noSyncCounts, operations: {}, again: 0, columns: [], modelRows: 0, ledgerRows: 0, notes: [] };
+
 function waiting(waits: readonly string[]): SyncPlan {
-  return {
-    counts: noSyncCounts,
-    operations: {},
-    again: 0,
-    columns: [],
-    modelRows: 0,
-    ledgerRows: 0,
-    waits: waits.join(', '),
-    notes: [`waits for the first load of ${waits.join(', ')}`],
-  };
+  return { ...nothing, waits: waits.join(', '), notes: [`waits for the first load of ${waits.join(', ')}`] };
 }
 
 async function keepPlan(client: pg.Client, { run }: SyncPlanRequest, made: SyncPlan): Promise<SyncPlan> {

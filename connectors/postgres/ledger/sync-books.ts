@@ -6,6 +6,7 @@ import { booksConnection } from './connection.ts';
 import { end, retain } from './end.ts';
 import { explain } from './explain.ts';
 import { hold, prove, release } from './hold.ts';
+import { noteJobs } from './jobs.ts';
 import { listOpen, listRuns, mappingChange, retryAt } from './lists.ts';
 import { plan } from './plan.ts';
 import { rows, rowsOf } from './plan-rows.ts';
@@ -27,6 +28,7 @@ export async function openSyncBooks(settings: PostgresSettings, name: string): P
     rows: async (run, from, limit, attempt) => await rows(books, run, from, limit, attempt),
     rowsOf: async (run, ranges, attempt) => await rowsOf(books, run, ranges, attempt),
     prove: async (held, attempt) => await prove(books, held, attempt),
+    noteJobs: async (held, jobs, of, attempt) => await noteJobs(books, held, jobs, of, attempt),
     mark: async (held, nos, attempt) => await mark(books, held, nos, attempt),
     unmark: async (held, nos, attempt) => await unmark(books, held, nos, attempt),
     record: async (held, recorded, attempt) => await record(books, held, recorded, attempt),
