@@ -13,7 +13,7 @@ export interface OpenSync extends AsyncDisposable {
 }
 
 /** What a sync wants of its application. */
-export const requestOf = (sync: SyncDefinition, rows?: number): ApplicationRequest => ({
+const requestOf = (sync: SyncDefinition, rows?: number): ApplicationRequest => ({
   object: sync.object,
   match: sync.match.map(({ field }) => field),
   fields: sync.map.map(({ field }) => field),

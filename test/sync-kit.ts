@@ -21,7 +21,7 @@ export const postgresConnection = (name: string, url: string): SyncDefinition['w
 });
 
 /** A sync of the table `customers (key, value)` of a warehouse to a ledgered application. */
-export function ledgeredSync(
+function ledgeredSync(
   place: { readonly project: string; readonly warehouse: string; readonly url: string },
   { settings, ...more }: Partial<SyncDefinition> & { readonly settings?: Partial<LedgeredSettings> } = {},
 ): SyncDefinition {

@@ -15,7 +15,7 @@ export interface PreviewSyncRequest {
 }
 
 /** What sending would take. */
-export interface SyncEstimate {
+interface SyncEstimate {
   readonly requests: number;
   /** Where the application names a rate: by that alone; else undefined. */
   readonly seconds: number | undefined;

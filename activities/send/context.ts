@@ -12,7 +12,7 @@ import type { Pace } from './pace.ts';
 import type { Item, Work } from './work.ts';
 
 /** Requests without an answer: of operations that may be sent again as they are, and of those that are looked up first or not settled. */
-export interface Quiet {
+interface Quiet {
   repeatable: number;
   marked: number;
 }

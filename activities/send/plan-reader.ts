@@ -4,7 +4,7 @@ import type { Operation } from '../../schema/sync.ts';
 import type { SizedRow } from './outgoing.ts';
 
 /** Rows of a plan for one request. */
-export interface PlannedBatch {
+interface PlannedBatch {
   readonly operation: Operation;
   readonly rows: readonly SizedRow[];
   /** They were handed over before, and no outcome is known. */

@@ -16,7 +16,7 @@ export interface Target {
 }
 
 /** The outcome of a row whose object isn't there: a delete is done already. */
-export function missing(org: Org, operation: Operation): Outcome {
+function missing(org: Org, operation: Operation): Outcome {
   if (operation === 'delete') return { status: 'acknowledged' };
   return { status: 'rejected', code: 'NOT_FOUND', reason: `no ${org.object} has this ${org.match}` };
 }
@@ -51,7 +51,7 @@ export async function lookUp(
 }
 
 /** The id of a row's object, where that needs no look-up. */
-export const knownId = (org: Org, row: OutgoingRow): string | undefined => (org.match === 'Id' ? textOf(row.match['Id']) : row.remoteId);
+const knownId = (org: Org, row: OutgoingRow): string | undefined => (org.match === 'Id' ? textOf(row.match['Id']) : row.remoteId);
 
 /** Rows with the ids that are known; the objects of the others are looked up. */
 export async function identify(

@@ -40,7 +40,7 @@ export async function listObjects(org: Org, attempt: Attempt): Promise<readonly 
 }
 
 /** The fields of an object. Throws `not-found` naming the nearest. */
-export async function readFields(org: Org, object: string, attempt: Attempt): Promise<SalesforceFields> {
+async function readFields(org: Org, object: string, attempt: Attempt): Promise<SalesforceFields> {
   const path = `sobjects/${encodeURIComponent(object)}/describe`;
   const answer = await ask(org, { method: 'GET', path, repeatable: true }, attempt).catch(async (error: unknown) => {
     throw error instanceof MillraceError && error.code === 'not-found' ? await notFound(org, object, attempt) : error;

@@ -63,4 +63,3 @@ export const salesforceWriteOptions = z
       .optional(),
   })
   .describe('How the rows are written.');
-export type SalesforceWriteOptions = z.infer<typeof salesforceWriteOptions>;

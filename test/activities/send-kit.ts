@@ -12,7 +12,7 @@ import { memoryRun, memorySyncBooks, type MemorySyncBooks } from '../kits/memory
 import { testAttempt } from '../kits/source.ts';
 
 /** Waits of tests: short. */
-export const testPace: Pace = { slice: 10_000, lease: 200, pause: () => 20, longestPause: 200, sends: 6, tries: 4 };
+const testPace: Pace = { slice: 10_000, lease: 200, pause: () => 20, longestPause: 200, sends: 6, tries: 4 };
 
 /** Rows `k1`, `k2`, … of one operation, as a plan has them. */
 export const planOf = (count: number, more: Partial<PlannedRow> = {}): readonly PlannedRow[] =>

@@ -7,7 +7,7 @@ import { jsonText } from '../../schema/value.ts';
 import { startFake, type Effect, type Fake, type FakeAnswer, type Vendor } from './fake.ts';
 
 /** What the fake application does with rows; tests change it while it runs. */
-export interface LedgeredState {
+interface LedgeredState {
   /** Keys for which a whole batch is refused. */
   readonly poisoned: Set<string>;
   /** Keys that are refused alone, with the reason. */
@@ -150,7 +150,7 @@ export async function startLedgered(port = 0): Promise<Ledgered> {
 }
 
 /** Settings of a connection of type `ledgered`. */
-export const ledgeredSettings = z.object({
+const ledgeredSettings = z.object({
   type: z.literal('ledgered').default('ledgered'),
   url: z.string(),
   /** How missing answers are settled, for each operation that there is. */

@@ -4,7 +4,7 @@ import type { Effect } from './fake.ts';
 export type Values = Record<string, unknown>;
 export type RecordEffect = (effect: Omit<Effect, 'at'>) => void;
 
-export interface RowProblem {
+interface RowProblem {
   readonly statusCode: string;
   readonly message: string;
   readonly fields: readonly string[];
