@@ -1,6 +1,6 @@
 /** How long the sending of rows waits for what, in milliseconds. */
 export interface Pace {
-  /** New rows are taken for this long by one step. */
+  /** New rows are taken for this long by one step; waits for the application's limits don't count. */
   readonly slice: number;
   /** A proof of the hold is good for this long. */
   readonly lease: number;

@@ -14,6 +14,7 @@ import type { Pace } from './pace.ts';
 import { readPlan } from './plan-reader.ts';
 import { sendItem } from './send-item.ts';
 import { settleAtFirst, settleByLookup } from './settle.ts';
+import { sliceTime } from './slice-time.ts';
 import { planWork, type Item } from './work.ts';
 
 const pageRows = 2000;
@@ -60,7 +61,7 @@ const isTriedAgain = (error: unknown): boolean => error instanceof MillraceError
 export async function sendSlice(slice: Slice): Promise<Sliced> {
   const { sync, application, planned, progress, hold, attempt, patient, pace } = slice;
   const { limits } = application;
-  const startedAt = performance.now();
+  const time = sliceTime(pace.slice);
   const done = trackDone(progress.position, planned);
   const jobs: SyncJob[] = [...progress.jobs];
   let after = progress.after;
@@ -88,10 +89,7 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
   const work = planWork({
     reader: () => reader,
     limits,
-    takes: (operation) =>
-      performance.now() - startedAt < pace.slice &&
-      jobs.length < Math.max(limits.jobs ?? 0, 1) &&
-      jobs.every((job) => job.operation === operation),
+    takes: (operation) => !time.isOver() && jobs.length < Math.max(limits.jobs ?? 0, 1) && jobs.every((job) => job.operation === operation),
     toItem: ({ sent, ...batch }) => ({
       ...batch,
       step: 'send',
@@ -150,6 +148,7 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
       } catch (error) {
         stop(error);
       } finally {
+        time.ended();
         work.finished();
       }
     }
@@ -157,9 +156,9 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
   const ticking = setInterval(() => {
     const inTime = [...sending.calls].every((call) => performance.now() - call.startedAt < limits.requestTimeout + pace.lease);
     if (inTime && writer.busyFor() < longestStatement) beat();
+    // The end of the time for new rows must be noticed by lanes that wait.
+    if (time.isOver()) work.wake();
   }, beatEvery);
-  // The end of the time for new rows must be noticed by lanes that wait.
-  const slicing = setTimeout(() => work.wake(), pace.slice + 1);
   attempt.signal.addEventListener('abort', cancel, { once: true });
   try {
     if (attempt.signal.aborted) cancel();
@@ -168,7 +167,6 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
     await noted;
   } finally {
     clearInterval(ticking);
-    clearTimeout(slicing);
     attempt.signal.removeEventListener('abort', cancel);
   }
   const sent = stopped === undefined && reader.ended();

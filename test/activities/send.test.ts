@@ -40,6 +40,16 @@ describe('rows on their way to an application', function () {
     assert.equal(sending.books.outcomes.get(1)?.remoteId, first?.id);
   });
 
+  it('wait for a limit within one step, though the wait is longer than its time', async () => {
+    ledgered.latency = 300;
+    const sending = sendingOf(ledgered, planOf(300), {
+      settings: { concurrency: 1, requestTimeout: 60_000 },
+      pace: { slice: 250, lease: 60_000 },
+    });
+    const { progress } = await sending.slice();
+    assert.deepEqual([progress.sent, ledgered.requests.length], [true, 3]);
+  });
+
   it('D1: a batch of which a part is refused has an outcome for each row', async () => {
     ledgered.state.refused.set('k3', 'no such country').set('k90', 'no such plan');
     const sending = sendingOf(ledgered, planOf(100));
