@@ -111,6 +111,7 @@ async function pollToEnd(steps: SendSteps): Promise<void> {
  * is to settle rows that a job still works on. For a while; the next run asks about what is left.
  */
 async function fetchResults(steps: SendSteps): Promise<void> {
+  if (!steps.hasJobs()) return;
   try {
     await CancellationScope.nonCancellable(() => CancellationScope.withTimeout(longestFetch, () => pollToEnd(steps)));
   } catch (error) {
