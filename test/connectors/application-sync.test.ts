@@ -27,7 +27,7 @@ describe('syncs into tables, files and declared APIs', function () {
   const http = (name: string, template: string, url: string, token: string): SyncDefinition['to'] => ({
     name,
     type: 'http',
-    settings: { type: 'http', template, url, allow_private: true, auth: { type: 'bearer', token } },
+    settings: { type: 'http', template, url, allow_private: true, request_timeout: '2s', auth: { type: 'bearer', token } },
   });
 
   it('a table mirrors a model: exact values arrive, a poisoned row stands alone, what left the model is deleted', async () => {
