@@ -24,7 +24,7 @@ export const newLimitState: LimitState = { spent: [], leases: [], pausedUntil: 0
  * networks of uneven speed never make more than `requests` in any time of `per`.
  */
 export function slackOf(per: number): number {
-  return Math.min(Math.max(per / 40, 40), 1000);
+  return Math.min(Math.max(per / 50, 40), 1000);
 }
 
 type Counts = readonly (readonly [number, number])[];
@@ -67,9 +67,9 @@ export function takePermits(state: LimitState, limits: Limits, wanted: number, l
   return [next, { granted, wait: Math.max(1, Math.ceil(longest.wait)), reason: longest.reason }];
 }
 
-/** A hundredth of the time at least, so that what is kept stays small. */
+/** A two-hundredth of the time at least, so that what is kept stays small; all of a slot comes back at its end, so that it stays short too. */
 function slotEnd(now: number, per: number): number {
-  const slot = Math.max(1, Math.ceil(per / 100));
+  const slot = Math.max(1, Math.ceil(per / 200));
   return Math.ceil(now / slot) * slot;
 }
 

@@ -67,19 +67,19 @@ describe('limits of a credential', () => {
     );
   });
 
-  for (const rate of [
-    { requests: 190, per: 10_000 },
-    { requests: 3_000, per: 3_000 },
-    { requests: 400, per: 60_000 },
-    { requests: 5, per: 1_000 },
+  for (const { allowed, ...rate } of [
+    { requests: 190, per: 10_000, allowed: 2.6 },
+    { requests: 3_000, per: 3_000, allowed: 3.5 },
+    { requests: 400, per: 60_000, allowed: 2.6 },
+    { requests: 5, per: 1_000, allowed: 5 },
   ]) {
-    it(`${rate.requests} per ${rate.per} ms is used to within 7 %`, () => {
+    it(`${rate.requests} per ${rate.per} ms is used to within ${allowed} %`, () => {
       const requests = rate.requests * 20;
       const times = greedy({ rate }, requests, () => 8);
       const took = (times.at(-1) ?? 0) - (times[0] ?? 0);
       // The first window's requests may go at once.
       const theory = ((requests - rate.requests) / rate.requests) * rate.per;
-      assert.ok(took <= theory * 1.07, `${took} ms for ${theory}`);
+      assert.ok(took <= theory * (1 + allowed / 100), `${took} ms for ${theory}`);
       assert.ok(most(times, rate.per) <= rate.requests);
     });
   }
