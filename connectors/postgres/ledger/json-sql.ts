@@ -7,12 +7,26 @@ export function jsonOf(expression: string, type: ColumnType): string {
   return `coalesce(${jsonValue(expression, type)}::text, 'null')`;
 }
 
+/** Functions take so many arguments. */
+const mostArguments = 100;
+
+/** SQL for the JSON array of the values of columns, each as `jsonOf` has it. */
+export function jsonArrayOf(values: readonly (readonly [expression: string, type: ColumnType])[]): string {
+  if (values.length > mostArguments) return `'[' || ${joined(values.map(([expression, type]) => jsonOf(expression, type)))} || ']'`;
+  return `json_build_array(${values.map(([expression, type]) => jsonArgument(expression, type)).join(', ')})::text`;
+}
+
 function jsonValue(expression: string, type: ColumnType): string {
+  return `to_json(${jsonArgument(expression, type)})`;
+}
+
+/** What PostgreSQL makes the JSON of. */
+function jsonArgument(expression: string, type: ColumnType): string {
   const parsed = parseType(type);
   const base = parsed?.base ?? 'text';
-  if (decimals.has(base)) return `to_json((${expression})::text${parsed?.array === true ? '[]' : ''})`;
-  if (base === 'bytea' && parsed?.array === false) return `to_json(translate(encode(${expression}, 'base64'), E'\\n', ''))`;
-  return `to_json(${expression})`;
+  if (decimals.has(base)) return `(${expression})::text${parsed?.array === true ? '[]' : ''}`;
+  if (base === 'bytea' && parsed?.array === false) return `translate(encode(${expression}, 'base64'), E'\\n', '')`;
+  return expression;
 }
 
 const asJson = (text: string): string => `to_json(${text})::text`;

@@ -3,7 +3,7 @@ import type { Column } from '../../../schema/column.ts';
 import { MillraceError } from '../../../schema/errors.ts';
 import type { SyncDefinition } from '../../../schema/sync-definition.ts';
 import { quoteIdentifier, quoteLiteral } from '../sql.ts';
-import { jsonOf, jsonOfText, joined } from './json-sql.ts';
+import { jsonArrayOf, jsonOf, jsonOfText, joined } from './json-sql.ts';
 import { mappingOf } from './mapping.ts';
 
 /** SQL about a sync's model: what identifies a row, what is compared, and what is sent. Aliases: `m` for the model, `l` for the ledger. */
@@ -64,7 +64,7 @@ export function modelSql(sync: SyncDefinition, types: readonly Column[]): ModelS
     ]
       .map(([name, role]) => `WHEN ${alias(name)} IS NULL THEN ${quoteLiteral(`its ${role} (${name}) is NULL`)}`)
       .join(' ')} END`,
-    values: `'[' || ${json([...matched, ...mapped])} || ']'`,
+    values: jsonArrayOf(columns.map(({ name, type }) => [alias(name), type])),
     match: matchIsKey ? 'NULL::text' : `'[' || ${json(matched)} || ']'`,
     // The field's name is in its hash: a field that takes another one's place has changed.
     fields: `ARRAY[${sync.map.map((pair) => `hashtextextended((${alias(pair.column)})::text, hashtextextended(${quoteLiteral(pair.field)}, 0))`).join(', ')}]::bigint[]`,

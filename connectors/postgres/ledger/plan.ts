@@ -10,6 +10,7 @@ import { inTransaction } from '../warehouse/transaction.ts';
 import { enterRun, takeOver } from './claim.ts';
 import type { BooksConnection } from './connection.ts';
 import { diffSql, type DiffRequest } from './diff.ts';
+import { countFirst, firstSql, isFirst } from './first-plan.ts';
 import { fenced } from './hold.ts';
 import { findLeftJobs, forgetJobs } from './jobs.ts';
 import { copyModel, ownModel, type ModelSource } from './model-source.ts';
@@ -106,23 +107,28 @@ async function planNow(client: pg.Client, request: SyncPlanRequest, syncNo: numb
 /** Writes the plan's table; where it turns out that keys repeat, again with all keys counted. */
 async function write(client: pg.Client, request: SyncPlanRequest, diff: DiffRequest): Promise<PlanTotals> {
   const table = planTable(request.run);
-  const fill = async (given: DiffRequest): Promise<PlanTotals> => {
-    const query = diffSql(
-      given,
-      (inner, columns) => `_millrace.read_only(${quoteLiteral(inner)}) AS picks (${columns.map((column) => column.join(' ')).join(', ')})`,
-    );
+  const fill = async (query: string): Promise<void> => {
     try {
       await client.query(`CREATE TABLE ${table} AS ${query}`);
     } catch (error) {
       throw queryFailed(error, `model ${request.sync.model.name}`);
     }
-    return await countPlan(client, table);
   };
-  const totals = await fill(diff);
-  if (diff.counted) return totals;
-  if (!hasHiddenRepeats(totals, diff.books.ledgerRows) && !(await hasRepeats(client, table))) return totals;
+  const first = isFirst(diff);
+  await fill(first ? firstSql(diff) : readOnlyDiff(diff));
+  const totals = first ? await countFirst(client, table, diff) : await countPlan(client, table);
+  if (totals !== undefined && (first || diff.counted)) return totals;
+  if (totals !== undefined && !hasHiddenRepeats(totals, diff.books.ledgerRows) && !(await hasRepeats(client, table))) return totals;
   await client.query(`DROP TABLE ${table}`);
-  return await fill({ ...diff, counted: true });
+  await fill(readOnlyDiff({ ...diff, counted: true }));
+  return await countPlan(client, table);
+}
+
+function readOnlyDiff(diff: DiffRequest): string {
+  return diffSql(
+    diff,
+    (inner, columns) => `_millrace.read_only(${quoteLiteral(inner)}) AS picks (${columns.map((column) => column.join(' ')).join(', ')})`,
+  );
 }
 
 async function hasRepeats(client: pg.Client, table: string): Promise<boolean> {
