@@ -78,7 +78,7 @@ describe('the example campaigns', function () {
       profiles: ['1', '10', '2', '3', '4', '6', '9'],
       subscribers: ['1', '10', '2', '3', '4', '6', '9'],
       'vip-audience': ['1', '10', '2', '9'],
-      'vip-tag': ['1', '10', '2', '9'],
+      'vip-tag': ['ada@example.com', 'ben@example.com', 'ida@example.com', 'jan@example.com'],
     });
   });
 
@@ -129,7 +129,7 @@ describe('the example campaigns', function () {
       profiles: ['1', '10', '3', '4', '6', '8', '9'],
       subscribers: ['1', '10', '3', '4', '6', '8', '9'],
       'vip-audience': ['10', '6', '9'],
-      'vip-tag': ['10', '6', '9'],
+      'vip-tag': ['finn@example.com', 'ida@example.com', 'jan@example.com'],
     });
   });
 
