@@ -24,9 +24,10 @@ export function booksConnection(settings: PostgresSettings, name: string): Books
     await open?.session[Symbol.asyncDispose]();
     open = undefined;
     // Who holds locks and says nothing for ten seconds is ended, so that the next attempt can take the books.
+    // Tables that were small when they were last analysed grow with each statement: their rows are found by key all the same.
     const session = await connect(settings, attempt, {
       what: `connection ${name}`,
-      settings: { idle_in_transaction_session_timeout: '10s' },
+      settings: { idle_in_transaction_session_timeout: '10s', enable_seqscan: 'off' },
     });
     session.client.once('end', () => {
       if (open?.session === session) open = undefined;

@@ -28,7 +28,8 @@ const tries = `CASE WHEN o.hash IS NOT DISTINCT FROM excluded.hash AND o.outcome
 
 /**
  * One statement for everything: rows of the plan by number, without those that are done. `$3` numbers, `$4` which of the outcomes `$6`…`$9` each has,
- * `$5` names in the application, `$11` and `$12` the ranges of the plan that hold them: each is read at one go.
+ * `$5` names in the application, `$11` and `$12` the ranges of the plan that hold them: each is read at one go. Keys to be deleted
+ * are arrays: a join would be planned by what was known of the tables when they were smaller.
  */
 const statement = (plan: string): string => `WITH fresh AS MATERIALIZED (
   SELECT p.no, p.key, p.change, p.operation, p.hash, p.match, p.fields, p.idempotency, ($6::text[])[g.kind] AS outcome, ($7::text[])[g.kind] AS reason,
@@ -46,13 +47,14 @@ kept AS (
   ON CONFLICT (sync_no, key) DO UPDATE SET at = excluded.at, hash = excluded.hash, remote_id = coalesce(excluded.remote_id, l.remote_id),
     match = excluded.match, fields = excluded.fields),
 gone AS (
-  DELETE FROM _millrace.ledger_rows l USING fresh f
-  WHERE l.sync_no = $2 AND l.key = f.key AND f.outcome = 'acknowledged' AND f.change = 'removed'),
+  DELETE FROM _millrace.ledger_rows l
+  WHERE l.sync_no = $2 AND l.key = ANY (ARRAY(SELECT key FROM fresh WHERE outcome = 'acknowledged' AND change = 'removed'))),
 removed AS (
   INSERT INTO _millrace.sync_removed AS r (sync_no, key, at) SELECT $2, key, now() FROM fresh WHERE outcome = 'acknowledged' AND change = 'removed'
   ON CONFLICT (sync_no, key) DO UPDATE SET at = excluded.at),
 closed AS (
-  DELETE FROM _millrace.sync_open_rows o USING fresh f WHERE o.sync_no = $2 AND o.key = f.key AND f.outcome = 'acknowledged'),
+  DELETE FROM _millrace.sync_open_rows o WHERE o.sync_no = $2 AND o.key = ANY (ARRAY(SELECT key FROM fresh WHERE outcome = 'acknowledged'
+    AND EXISTS (SELECT FROM _millrace.sync_open_rows WHERE sync_no = $2)))),
 opened AS (
   INSERT INTO _millrace.sync_open_rows AS o (sync_no, key, outcome, change, operation, hash, match, fields, idempotency, reason, code, request_id,
     attempts, run_id, first_at, at, next_at)
