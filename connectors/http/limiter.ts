@@ -26,9 +26,12 @@ const longestNap = 1_000;
 /** Where no rate is kept, leave that was taken ahead is good for this long; then a pause of another worker is seen. */
 const withoutRate = 250;
 
+/** From so much leave ahead on, more is asked for before it is used up. */
+const worthRefilling = 8;
+
 /**
  * Lets requests of one client pass as the shared limits allow. One question to the store is under way at a time, for all that wait; at
- * high rates it takes a little leave ahead, which is lost when it isn't used at once.
+ * high rates it takes a little leave ahead, and more before that is used up; it is lost when it isn't used at once.
  */
 export class Limiter implements AsyncDisposable {
   readonly #options: LimiterOptions;
@@ -37,8 +40,10 @@ export class Limiter implements AsyncDisposable {
   #nap = new AbortController();
   #waiting: Waiter[] = [];
   #pumping = false;
-  #stock = { permits: 0, until: 0 };
-  #recent = { permits: 0, since: 0 };
+  /** Leave taken ahead, the oldest first. */
+  #stock: { permits: number; readonly until: number }[] = [];
+  #recent = { permits: 0, since: 0, before: 0 };
+  #pauses = 0;
   #returned = 0;
   #returning: Promise<void> | undefined;
 
@@ -50,11 +55,7 @@ export class Limiter implements AsyncDisposable {
   async enter(patience: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const now = this.#options.clock.now();
-    if (this.#waiting.length === 0 && this.#stock.permits > 0 && now < this.#stock.until) {
-      this.#stock.permits -= 1;
-      this.#count(1, now);
-      return;
-    }
+    if (this.#waiting.length === 0 && this.#draw(now)) return;
     let abort = (): void => undefined;
     const entered = new Promise<void>((enter, refuse) => {
       const waiter: Waiter = { until: now + patience, enter, refuse };
@@ -82,7 +83,8 @@ export class Limiter implements AsyncDisposable {
 
   /** No request of the credential for a while. */
   async pause(milliseconds: number): Promise<void> {
-    this.#stock.permits = 0;
+    this.#stock = [];
+    this.#pauses += 1;
     await this.#options.store.pause(this.#options.credential, milliseconds);
   }
 
@@ -105,10 +107,11 @@ export class Limiter implements AsyncDisposable {
   }
 
   async #pump(): Promise<void> {
-    if (this.#pumping) return;
+    if (this.#pumping || this.#closed) return;
     this.#pumping = true;
     try {
-      while (this.#waiting.length > 0 && !this.#closed) await this.#ask();
+      do await this.#ask();
+      while (this.#waiting.length > 0 && !this.#closed);
     } catch (error) {
       for (const { refuse } of this.#waiting.splice(0)) refuse(error);
     } finally {
@@ -119,23 +122,43 @@ export class Limiter implements AsyncDisposable {
   async #ask(): Promise<void> {
     const { store, credential, limits, lease, clock } = this.#options;
     const asked = clock.now();
-    const permits = await store.take(credential, limits, this.#waiting.length + this.#ahead(asked), lease);
+    const pauses = this.#pauses;
+    const wanted = this.#waiting.length + Math.max(0, this.#ahead(asked) - this.#left(asked));
+    if (wanted === 0) return;
+    const permits = await store.take(credential, limits, wanted, lease);
     // Leave that took too long to come could be used when it doesn't count any more.
     if (clock.now() - asked > this.#validity() + longestNap / 2) return this.#unused(permits.granted);
-    if (permits.granted > 0) return this.#admit(permits.granted, asked);
+    if (permits.granted > 0) return this.#admit(permits.granted, asked, pauses);
     this.#refuseImpatient(permits, clock.now());
     if (this.#waiting.length === 0 || this.#closed) return;
     this.#nap = new AbortController();
     await clock.sleep(Math.min(permits.wait, longestNap), this.#nap.signal).catch(() => undefined);
   }
 
-  #admit(granted: number, asked: number): void {
+  #admit(granted: number, asked: number, pauses: number): void {
     const admitted = this.#waiting.splice(0, granted);
     for (const { enter } of admitted) enter();
     this.#count(admitted.length, asked);
     const left = granted - admitted.length;
     if (this.#options.limits.concurrency !== undefined) return this.#unused(left);
-    this.#stock = { permits: left, until: asked + this.#validity() };
+    if (left > 0 && pauses === this.#pauses) this.#stock.push({ permits: left, until: asked + this.#validity() });
+  }
+
+  /** Takes leave of what was taken ahead, if there is any. */
+  #draw(now: number): boolean {
+    if (this.#left(now) === 0) return false;
+    const [first] = this.#stock;
+    if (first !== undefined) first.permits -= 1;
+    this.#count(1, now);
+    const ahead = this.#ahead(now);
+    if (ahead >= worthRefilling && this.#left(now) < ahead / 2) void this.#pump();
+    return true;
+  }
+
+  /** How much of what was taken ahead is good still. */
+  #left(now: number): number {
+    this.#stock = this.#stock.filter(({ permits, until }) => permits > 0 && now < until);
+    return this.#stock.reduce((sum, { permits }) => sum + permits, 0);
   }
 
   #unused(permits: number): void {
@@ -161,12 +184,13 @@ export class Limiter implements AsyncDisposable {
   #ahead(now: number): number {
     const { rate, concurrency, daily } = this.#options.limits;
     if (concurrency !== undefined || daily !== undefined) return 0;
-    const recent = now - this.#recent.since < 2 * this.#validity() ? this.#recent.permits : 0;
+    const recent = now - this.#recent.since < 2 * this.#validity() ? Math.max(this.#recent.permits, this.#recent.before) : 0;
     return Math.min(recent, rate === undefined ? 100 : Math.floor(rate.requests / 50));
   }
 
   #count(permits: number, now: number): void {
-    if (now - this.#recent.since > this.#validity()) this.#recent = { permits: 0, since: now };
+    const age = now - this.#recent.since;
+    if (age > this.#validity()) this.#recent = { permits: 0, since: now, before: age < 2 * this.#validity() ? this.#recent.permits : 0 };
     this.#recent.permits += permits;
   }
 }

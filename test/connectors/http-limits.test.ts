@@ -138,6 +138,30 @@ describe('limiter', () => {
     assert.equal(granted, 5);
   });
 
+  it('asks for more before its leave is used up, so that requests go on meanwhile', async () => {
+    const clock = new FakeClock();
+    const { limits: store } = memoryStores(clock);
+    let answer = (): void => undefined;
+    let answers: Promise<void> = Promise.resolve();
+    let isAsked = false;
+    const slow: LimitStore = {
+      ...store,
+      async take(...parts) {
+        isAsked = true;
+        await answers;
+        return await store.take(...parts);
+      },
+    };
+    const limits = { rate: { requests: 100_000, per: 10_000 } };
+    await using limiter = new Limiter({ name: 'crm', store: slow, credential: 'c', limits, lease: 1_000, clock });
+    for (let no = 0; no < 100; no += 1) await limiter.enter(1_000, attempt.signal);
+    answers = new Promise((resolve) => (answer = resolve));
+    isAsked = false;
+    while (!isAsked) await limiter.enter(1_000, attempt.signal);
+    for (let no = 0; no < 10; no += 1) await limiter.enter(1_000, attempt.signal);
+    answer();
+  });
+
   it('waits as long as it may, then says how long is left', async () => {
     const clock = new FakeClock();
     const { limits: store } = memoryStores(clock);
