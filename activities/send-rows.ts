@@ -54,7 +54,7 @@ function resultOf({ progress, stopped }: Sliced, { signal }: Attempt, scrub: (te
   return { ...progress, failure: { code: error.code, message: scrub(error.message) } };
 }
 
-/** Sends rows of a plan for about ten seconds. A second attempt goes on where the books and the heartbeat of the first end. */
+/** Sends rows of a plan for about ten seconds, without the waits for limits. A second attempt goes on where the books and the heartbeat of the first end. */
 export const createSendRows = (deps: Dependencies, pace: Pace = usualPace) =>
   async function sendRows(input: SendInput): Promise<SyncProgress> {
     const { run, sync, columns, planned } = input;
