@@ -89,7 +89,8 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
   const work = planWork({
     reader: () => reader,
     limits,
-    takes: (operation) => !time.isOver() && jobs.length < Math.max(limits.jobs ?? 0, 1) && jobs.every((job) => job.operation === operation),
+    takes: (operation, underWay) =>
+      !time.isOver() && jobs.length + underWay < (limits.jobs ?? Infinity) && jobs.every((job) => job.operation === operation),
     toItem: ({ sent, ...batch }) => ({
       ...batch,
       step: 'send',

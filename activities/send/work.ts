@@ -36,8 +36,8 @@ export interface Work {
 export interface WorkOptions {
   readonly reader: () => PlanReader;
   readonly limits: ApplicationLimits;
-  /** May rows of the plan be taken still? */
-  readonly takes: (operation: Operation) => boolean;
+  /** May rows of the plan be taken still, with so many requests under way or to come that may each begin a job? */
+  readonly takes: (operation: Operation, underWay: number) => boolean;
   /** Changes of one operation are through before the next begins; called with each batch that is taken. */
   readonly toItem: (batch: { readonly operation: Operation; readonly rows: readonly SizedRow[]; readonly sent: boolean }) => Item;
 }
@@ -92,7 +92,7 @@ export function planWork({ reader, limits, takes, toItem }: WorkOptions): Work {
   const isClear = (): boolean => busy === 0 && ready.length === 0 && deferred.length === 0;
   const takePlanned = (): Item | undefined => {
     const batch = reader().peek();
-    if (batch === undefined || !takes(batch.operation)) return undefined;
+    if (batch === undefined || !takes(batch.operation, busy + ready.length + deferred.length)) return undefined;
     if (deferred.reduce((sum, { item }) => sum + item.rows.length, 0) >= mostDeferred) return undefined;
     if (operation !== batch.operation && !isClear()) return undefined;
     operation = batch.operation;
@@ -103,7 +103,7 @@ export function planWork({ reader, limits, takes, toItem }: WorkOptions): Work {
   const isOver = (): boolean => {
     if (!isClear()) return false;
     const batch = reader().peek();
-    return batch === undefined ? reader().ended() || !takes(operation ?? 'upsert') : !takes(batch.operation);
+    return batch === undefined ? reader().ended() || !takes(operation ?? 'upsert', 0) : !takes(batch.operation, 0);
   };
   return {
     async next() {

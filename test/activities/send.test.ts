@@ -263,7 +263,7 @@ describe('rows on their way to an application', function () {
 
   it('of a job belong to it: they are handed over once, and the step ends when no further job may be begun', async () => {
     ledgered.state.jobs = true;
-    const sending = sendingOf(ledgered, planOf(500), { settings: { jobs: 2, concurrency: 1 } });
+    const sending = sendingOf(ledgered, planOf(500), { settings: { jobs: 2, concurrency: 4 } });
     const { progress } = await sending.slice();
     assert.equal(progress.jobs.length, 2);
     assert.deepEqual(progress.jobs[0]?.rows, [[1, 100]]);
