@@ -24,7 +24,7 @@ export interface SendInput {
 }
 
 /** From this attempt on, rows that get no answer are given up even when nothing gets one. */
-const stubbornAttempt = 4;
+const stubbornAttempt = 8;
 
 /** What a heartbeat holds. */
 const beaten = z.object({

@@ -7,9 +7,12 @@ import { MillraceError, retryableCodes } from '../schema/errors.ts';
 const attemptsAtBugs = 4;
 /** Longer messages would crowd the history; drivers put whole statements into theirs. */
 const longestMessage = 2000;
+/** A bug's words may repeat what it stumbled over. */
+const longestBug = 200;
+const longestStack = 8000;
 
-function shorten(text: string): string {
-  return text.length <= longestMessage ? text : `${text.slice(0, longestMessage)}…`;
+function shorten(text: string, longest = longestMessage): string {
+  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
 }
 
 /** What Temporal is told of an error: its code as type, whether another attempt makes sense, and no secret. */
@@ -26,7 +29,7 @@ function toFailure(error: unknown, attempt: number, scrub: (text: string) => str
     });
   }
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return ApplicationFailure.create({ message: shorten(scrub(text)), type: 'bug', nonRetryable: attempt >= attemptsAtBugs });
+  return ApplicationFailure.create({ message: shorten(scrub(text), longestBug), type: 'bug', nonRetryable: attempt >= attemptsAtBugs });
 }
 
 /** Turns every error of an activity into a failure that says its code and remedy. */
@@ -41,7 +44,7 @@ export function failureInterceptor(scrub: (text: string) => string): ActivityInb
         if (!(error instanceof MillraceError || error instanceof CancelledFailure || error instanceof ApplicationFailure)) {
           log.error('unexpected error in an activity', {
             activity: activityType,
-            error: scrub(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+            error: shorten(scrub(error instanceof Error ? (error.stack ?? error.message) : String(error)), longestStack),
           });
         }
         throw toFailure(error, attempt, scrub);

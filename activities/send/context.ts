@@ -36,6 +36,8 @@ export interface Sending {
   started(item: Item, job: StartedJob): void;
   /** When the application last answered, in milliseconds of `performance.now()`. */
   answeredAt: number;
+  /** Rows that were given up without an answer. */
+  givenUp: number;
   /** Until when requests may have an effect that brought no answer, in the same milliseconds. */
   readonly quiet: Quiet;
 }

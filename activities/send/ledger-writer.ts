@@ -6,6 +6,10 @@ import type { SyncCounts } from '../../schema/sync.ts';
 /** Rows that wait for their record; more hold back what is sent. */
 const mostWaiting = 20_000;
 
+/** Some applications repeat what they refuse. */
+const longestReason = 1000;
+const shortened = (row: RecordedRow, reason: string): RecordedRow => ({ ...row, reason: `${reason.slice(0, longestReason)}…` });
+
 /** Writes the books in the background: what waits goes in one transaction, and each is a proof of the hold. */
 export interface LedgerWriter {
   /** Resolves when the rows are noted as sent. */
@@ -114,7 +118,8 @@ export function openLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
     },
     record(rows) {
       if (failure !== undefined || rows.length === 0) return;
-      for (const row of rows) waiting.push(row);
+      for (const row of rows)
+        waiting.push(row.reason === undefined || row.reason.length <= longestReason ? row : shortened(row, row.reason));
       kick();
     },
     async room() {

@@ -112,6 +112,7 @@ export async function sendSlice(slice: Slice): Promise<Sliced> {
     isStopped: () => stopped !== undefined,
     stop,
     answeredAt: 0,
+    givenUp: 0,
     quiet: { repeatable: 0, marked: 0 },
     started(item: Item, job: StartedJob) {
       const nos = nosOf(item.rows);

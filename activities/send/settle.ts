@@ -9,15 +9,21 @@ import type { Item } from './work.ts';
 /** Rows whose answer never came: parked where sending them again could double them, else refused, so that a later run tries again. */
 function giveUp(sending: Sending, item: Item, reason: string): void {
   const parks = isMarked(settlingOf(sending, item.operation));
-  const said = `no answer after ${item.tries + 1} tries: ${reason}`;
+  sending.givenUp += item.rows.length;
+  const said = `no success after ${item.tries + 1} tries: ${reason}`;
   sending.writer.record(item.rows.map(({ no }): RecordedRow => ({ no, outcome: parks ? 'unknown' : 'rejected', reason: said })));
 }
+
+/** Rows that one attempt gives up while the application answers nothing at all: one of them may be what it stumbles over. */
+const mostGivenUp = 3;
 
 /** Nothing more is tried with these rows together: alone, while others are answered; else the application is down. */
 function exhausted(sending: Sending, item: Item, reason: string): void {
   const othersAreAnswered = sending.answeredAt > (item.since ?? performance.now());
-  if (!othersAreAnswered && !sending.stubborn) {
-    sending.stop(new MillraceError('unavailable', `sync ${sending.sync.name}: no answer from the application: ${reason}`));
+  if (!othersAreAnswered && (!sending.stubborn || sending.givenUp >= mostGivenUp)) {
+    sending.stop(
+      new MillraceError('unavailable', `sync ${sending.sync.name}: the application does nothing that it is asked for: ${reason}`),
+    );
     return;
   }
   if (item.rows.length === 1) return giveUp(sending, item, reason);

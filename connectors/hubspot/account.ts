@@ -146,7 +146,19 @@ function withoutValues(message: string, rows: readonly OutgoingRow[]): string {
     .flatMap((value) => (typeof value === 'string' || typeof value === 'number' ? [String(value)] : []))
     .filter((value) => value.length >= shortest && message.toLowerCase().includes(value.toLowerCase()))
     .toSorted((one, other) => other.length - one.length);
-  return values.reduce((text, value) => text.replaceAll(new RegExp(escaped(value), 'gi'), '…'), message);
+  return values.reduce(without, message);
 }
 
-const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+/** A text without another one, whatever its case. */
+function without(text: string, value: string): string {
+  const [inside, wanted] = [text.toLowerCase(), value.toLowerCase()];
+  // Letters whose other case is longer would shift every place after them.
+  if (inside.length !== text.length || wanted.length !== value.length) return text.replaceAll(value, '…');
+  const pieces: string[] = [];
+  let end = 0;
+  for (let at = inside.indexOf(wanted); at >= 0; at = inside.indexOf(wanted, end)) {
+    pieces.push(text.slice(end, at));
+    end = at + wanted.length;
+  }
+  return [...pieces, text.slice(end)].join('…');
+}

@@ -75,6 +75,8 @@ export function compileAnswers(declared: AnswersDeclaration, settles: Settling):
 
 /** A refusal of several rows is halved until the row stands alone. */
 function refused(answer: HttpAnswer, rows: readonly OutgoingRow[], reason: string, code: string | undefined): readonly Outcome[] {
+  if (rows.length > 1 && answer.status === 403)
+    throw new MillraceError('auth', `HTTP 403: ${reason}; its credential has no right to this request`);
   if (rows.length > 1) throw new MillraceError('rejected', reason);
   return rows.map((row) => masked({ status: 'rejected', reason, code: code ?? String(answer.status), ...withRequest(answer) }, row));
 }

@@ -250,6 +250,16 @@ describe('rows on their way to an application', function () {
     assert.equal(sending.books.outcomes.size, 0);
   });
 
+  it('an application that stays down has a few rows given up at most, for it may stumble over one of them', async () => {
+    ledgered.trouble({ answer: { status: 500 }, times: 10_000 });
+    const sending = sendingOf(ledgered, planOf(1000), { pace: { pause: () => 1 } });
+    const { stopped } = await sending.slice({ stubborn: true });
+    assert.ok(stopped?.error instanceof MillraceError && stopped.error.code === 'unavailable');
+    const most = 3 + sending.application.limits.concurrency;
+    assert.ok(sending.books.outcomes.size > 0 && sending.books.outcomes.size <= most, `${sending.books.outcomes.size} rows were given up`);
+    assert.ok(ledgered.requests.length < 300, `${ledgered.requests.length} requests`);
+  });
+
   it('rows that surely were not taken are not noted as sent', async () => {
     const sending = sendingOf(ledgered, planOf(10, { operation: 'create' }), {
       settings: { settles: { create: 'none' } },

@@ -197,6 +197,12 @@ describe('a declared API', () => {
     (value: unknown): (() => FakeAnswer) =>
     () => ({ status: 200, body: value });
 
+  it('that refuses its credential a batch of rows stops the sync, and halves nothing', async () => {
+    await using api = await startApi(() => ({ status: 403, body: { message: 'no scope for customers' } }));
+    await using application = await declare(api.url, { operations: { upsert } });
+    await assert.rejects(sent(application, [row(1), row(2)]), { code: 'auth', message: /HTTP 403: no scope for customers/ });
+  });
+
   it('keeps the types of values: exact numbers, objects, NULL, and leaves out what a row does not give', async () => {
     await using api = await startApi(() => ({ status: 200, body: {} }));
     await using application = await declare(

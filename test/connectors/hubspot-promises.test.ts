@@ -59,6 +59,15 @@ describe('HubSpot, what is its own', () => {
       assert.equal(new Set(inputs.map(({ objectWriteTraceId }) => objectWriteTraceId)).size, 3);
     }));
 
+  it('a value too long for a pattern is refused alone, and is not in the reason', () =>
+    withObject({}, async (application) => {
+      const outcomes = await send(application, 'upsert', contact(1), contact(2, { firstname: '(x'.repeat(35_000) }));
+      assert.deepEqual(statuses(outcomes), ['acknowledged', 'rejected']);
+      const [, second] = outcomes.map((outcome) => ('reason' in outcome ? outcome.reason : ''));
+      assert.match(second ?? '', /^firstname: /);
+      assert.ok(!(second ?? '').includes('(x(x'), second?.slice(0, 200));
+    }));
+
   it('values go as text: NULL clears, lists take semicolons, exact numbers stay exact, times keep milliseconds', () =>
     withObject({}, async (application, fake) => {
       fake.seed('contacts', { email: 'p1@example.com', plan: 'pro' });

@@ -46,6 +46,10 @@ async function startAll(port: number): Promise<readonly ShownFake[]> {
 }
 
 const port = Number(process.argv[2] ?? firstPort);
+if (!Number.isInteger(port) || port < 1 || port > 65_000) {
+  console.error(`npm run fakes [-- PORT]: fake applications on the ports after PORT, their page on it; ${firstPort} by default`);
+  process.exit(2);
+}
 const shown = await startAll(port);
 await using page = await startPage(shown, port);
 console.log(`Fake applications, new at each start, as the examples need them; their records and effects: ${page.url}\n`);
