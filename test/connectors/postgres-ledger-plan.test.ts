@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { diffSql } from '../../connectors/postgres/ledger/diff.ts';
+import { ownModel } from '../../connectors/postgres/ledger/model-source.ts';
+import { readBooksState } from '../../connectors/postgres/ledger/state.ts';
+import { quoteLiteral } from '../../connectors/postgres/sql.ts';
 import { openSyncBooks } from '../../connectors/postgres/ledger/sync-books.ts';
 import { attempt } from '../kits/loads.ts';
 import { makeRequest, makeRun, rejected, useSyncBooks } from '../kits/sync-books.ts';
@@ -119,7 +123,8 @@ describe('books of syncs: the plan', () => {
     const request = { ...makeRequest({ sync: { mode: 'mirror', maxDeleted: 0.05 } }), run };
     await assert.rejects(under.books.plan(request, attempt()), {
       code: 'rejected',
-      message: /3 of 3 acknowledged rows .* guards.deletes \(5%\)/,
+      message:
+        /3 of 3 acknowledged rows .* guards.deletes \(5%\) allows.*set guards.deletes higher in the project file, run, and set it back/,
     });
     await under.books.end(run, 'the guard', attempt());
     assert.deepEqual(await under.query('SELECT status, failure, planned FROM _millrace.sync_runs WHERE run_id = $1', [run.runId]), [
@@ -128,5 +133,23 @@ describe('books of syncs: the plan', () => {
     assert.deepEqual(await under.query(`SELECT count(*) FROM _millrace.ledger`), [['3']]);
     assert.deepEqual(await under.run({ sync: { mode: 'mirror', maxDeleted: 1 } }), ['ada@x delete', 'bob@x delete', 'cyd@x delete']);
     assert.deepEqual(await under.query(`SELECT count(*) FROM _millrace.ledger`), [['0']]);
+  });
+
+  it('rows that are found by another field than the key are never looked for one by one, however many changed', async () => {
+    await execute(`INSERT INTO people SELECT 'p' || i, 'plan ' || i, i FROM generate_series(1, 20000) i`);
+    const given = { sync: { match: [{ column: 'plan', field: 'plan' }] } };
+    await under.run(given);
+    await execute('UPDATE people SET score = score + 1');
+    const request = makeRequest(given);
+    const source = await ownModel(under.client, request.sync);
+    const diff = { ...request, ...source, books: await readBooksState(under.client, 1), counted: false };
+    const sql = diffSql(
+      diff,
+      (inner, columns) => `_millrace.read_only(${quoteLiteral(inner)}) AS picks (${columns.map((column) => column.join(' ')).join(', ')})`,
+    );
+    const explained = (await under.query(`EXPLAIN ${sql}`)).flat().join('\n');
+    assert.match(explained, /Hash|Merge/);
+    assert.doesNotMatch(explained, /Nested Loop/);
+    assert.equal((await under.begin(given)).plan.counts.planned, 20_002);
   });
 });

@@ -159,11 +159,15 @@ function sharedSql({ operations, books, only }: DiffRequest, model: ModelSql, ju
   const found = operations.removed === undefined ? 'match' : 'coalesce(match, ledger_match)';
   const sending = `count(*) FILTER (WHERE ${candidate} AND hash IS NOT NULL) OVER (PARTITION BY ${found})`;
   if (books.ledgerRows === 0 || only !== undefined) return `SELECT *, ${sending} AS sharing FROM (${judged}) judged`;
-  const kept = `SELECT l.match AS kept_match, count(*) AS kept FROM _millrace.ledger_rows l
-    WHERE l.sync_no = ${books.syncNo} AND l.match IN (SELECT ${found} FROM judged WHERE ${candidate})
-      AND NOT EXISTS (SELECT FROM judged j WHERE j.key = l.key AND (j.hash IS NULL OR ${candidate})) GROUP BY 1`;
+  // Whatever the planner expects of the model, none of these is a nested loop, which can't be a FULL JOIN; `coalesce` keeps them FULL. No kept
+  // match is without its row of `judged`, so that the last one adds none.
+  const held = `SELECT l.key, l.match FROM (SELECT key, match FROM _millrace.ledger_rows WHERE sync_no = ${books.syncNo}) l
+    FULL JOIN (SELECT DISTINCT ${found} AS match, true AS wanted FROM judged WHERE ${candidate}) w ON w.match = l.match WHERE coalesce(w.wanted, false)`;
+  const kept = `SELECT l.match AS kept_match, count(*) AS kept FROM (${held}) l
+    FULL JOIN (SELECT key, true AS leaves FROM judged WHERE hash IS NULL OR ${candidate}) j ON j.key = l.key
+    WHERE NOT coalesce(j.leaves, false) GROUP BY 1 HAVING count(l.match) > 0`;
   return `WITH judged AS MATERIALIZED (${judged}) SELECT judged.*, ${sending} + coalesce(kept, 0) AS sharing
-    FROM judged LEFT JOIN (${kept}) kept ON kept_match = ${found}`;
+    FROM judged FULL JOIN (${kept}) kept ON kept_match = ${found}`;
 }
 
 function stateSql(model: ModelSql): string {
