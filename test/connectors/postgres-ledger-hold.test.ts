@@ -248,7 +248,20 @@ describe('books of syncs: hold and outcomes', () => {
         ['bob@x', 'upsert', false],
       ],
     );
-    assert.deepEqual(await under.run({ ...mirror, unknown: 'sent' }), ['bob@x upsert'], 'only what changed since');
+    const sent = await under.begin({ ...mirror, unknown: 'sent' });
+    assert.deepEqual(
+      sent.rows.map((row) => row.key),
+      ['bob@x'],
+      'only what changed since',
+    );
+    assert.deepEqual(sent.plan.notes, ['3 rows of unknown outcome were settled as sent']);
+    const settled = `SELECT key, operation, outcome FROM _millrace.sync_log WHERE run_id = $1 AND reason = 'settled as sent by a person' ORDER BY key`;
+    assert.deepEqual(await under.query(settled, [sent.name.runId]), [
+      ['ada@x', 'upsert', 'acknowledged'],
+      ['bob@x', 'upsert', 'acknowledged'],
+      ['cyd@x', 'delete', 'acknowledged'],
+    ]);
+    await under.record(sent, sent.rows.map(acknowledged));
     assert.deepEqual(await ledger(), [
       ['ada@x', null],
       ['bob@x', null],

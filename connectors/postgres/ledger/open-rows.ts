@@ -3,16 +3,25 @@ import type { SyncPlanRequest } from '../../sync-books.ts';
 import { noKey } from './diff.ts';
 import { planTable } from './names.ts';
 
-/** Takes rows whose outcome stayed unknown into the ledger, before a comparison: somebody said that they were sent. */
-export async function takeUnknownAsSent(client: pg.Client, syncNo: number): Promise<void> {
-  await client.query(
+/** Takes rows whose outcome stayed unknown into the ledger, before a comparison: somebody said that they were sent. Gives notes. */
+export async function takeUnknownAsSent(client: pg.Client, { run }: SyncPlanRequest, syncNo: number): Promise<readonly string[]> {
+  const { rows } = await client.query<{ settled: string }>(
     `WITH taken AS (DELETE FROM _millrace.sync_open_rows WHERE sync_no = $1 AND outcome = 'unknown' RETURNING *),
-     gone AS (DELETE FROM _millrace.ledger_rows l USING taken t WHERE l.sync_no = $1 AND l.key = t.key AND t.hash IS NULL)
-     INSERT INTO _millrace.ledger_rows AS l (at, sync_no, hash, key, match, fields)
-     SELECT now(), sync_no, hash, key, match, fields FROM taken WHERE hash IS NOT NULL
-     ON CONFLICT (sync_no, key) DO UPDATE SET at = excluded.at, hash = excluded.hash, match = excluded.match, fields = excluded.fields`,
-    [syncNo],
+     gone AS (DELETE FROM _millrace.ledger_rows l WHERE l.sync_no = $1 AND l.key = ANY (ARRAY(SELECT key FROM taken WHERE hash IS NULL))),
+     logged AS (
+       INSERT INTO _millrace.sync_log_rows (at, run_no, sync_no, key, operation, outcome, reason)
+       SELECT now(), r.run_no, $1, t.key, t.operation, 'acknowledged', 'settled as sent by a person'
+       FROM taken t, _millrace.sync_runs r WHERE r.run_id = $2),
+     kept AS (
+       INSERT INTO _millrace.ledger_rows AS l (at, sync_no, hash, key, match, fields)
+       SELECT now(), sync_no, hash, key, match, fields FROM taken WHERE hash IS NOT NULL
+       ON CONFLICT (sync_no, key) DO UPDATE SET at = excluded.at, hash = excluded.hash, match = excluded.match, fields = excluded.fields)
+     SELECT count(*) AS settled FROM taken`,
+    [syncNo, run.runId],
   );
+  const settled = Number(rows[0]?.settled ?? 0);
+  if (settled === 0) return [];
+  return [`${settled} ${settled === 1 ? 'row' : 'rows'} of unknown outcome ${settled === 1 ? 'was' : 'were'} settled as sent`];
 }
 
 /** Brings open rows and ledger up to a plan: invalid rows are noted once, and those that nothing is to be done for any more are closed. */

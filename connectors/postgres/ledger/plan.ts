@@ -86,7 +86,7 @@ async function planNow(client: pg.Client, request: SyncPlanRequest, syncNo: numb
   const source = copied ?? (await ownModel(client, sync));
   const model = modelSql(sync, source.columns);
   const notes = await settleMapping(client, request, syncNo);
-  if (request.options.unknown === 'sent') await takeUnknownAsSent(client, syncNo);
+  const settled = request.options.unknown === 'sent' ? await takeUnknownAsSent(client, request, syncNo) : [];
   const state = await readBooksState(client, syncNo);
   const diff: DiffRequest = { ...request, ...source, books: state, counted: state.repeated };
   const totals = await write(client, request, diff);
@@ -100,7 +100,7 @@ async function planNow(client: pg.Client, request: SyncPlanRequest, syncNo: numb
     columns: model.columns,
     modelRows: totals.modelRows,
     ledgerRows: state.ledgerRows,
-    notes: [...notes, ...totals.notes],
+    notes: [...notes, ...settled, ...totals.notes],
   });
 }
 
