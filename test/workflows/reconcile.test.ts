@@ -133,7 +133,10 @@ describe('deletes of an increment (reconcile)', () => {
     const stopped = await project.run(pipeline);
     assert.ok(!stopped.ok);
     assert.equal(stopped.code, 'rejected');
-    assert.match(stopped.message, /6 of 20 rows of landed\.guarded .*guards\.deletes \(10%\).*what this run loaded stays.*raise the guard/);
+    assert.match(
+      stopped.message,
+      /6 of 20 rows of landed\.guarded .*guards\.deletes \(10%\).*what this run loaded stays.*set guards\.deletes higher in the project file/,
+    );
     assert.equal(stopped.report?.streams[0]?.loaded, 1);
     assert.equal(await ids('guarded', `note = 'new'`), '7');
     const [stream] = pipeline.streams;

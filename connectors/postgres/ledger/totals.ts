@@ -89,6 +89,6 @@ export function guardDeletes(sync: SyncDefinition, totals: PlanTotals, ledgerRow
   if (totals.removing <= sync.maxDeleted * ledgerRows) return;
   throw new MillraceError(
     'rejected',
-    `sync ${sync.name}: ${totals.removing} of ${ledgerRows} acknowledged rows are no longer in model ${sync.model.name} (${totals.modelRows} rows), more than guards.deletes (${sync.maxDeleted * 100}%) allows; nothing was planned. If they are really gone, raise the guard for one run`,
+    `sync ${sync.name}: ${totals.removing} of ${ledgerRows} acknowledged rows are no longer in model ${sync.model.name} (${totals.modelRows} rows), more than guards.deletes (${sync.maxDeleted * 100}%) allows; nothing was planned. If they are really gone, set guards.deletes higher in the project file, run, and set it back`,
   );
 }

@@ -63,6 +63,6 @@ function guard({ load }: Delivery, missing: number, present: number): void {
   if (missing <= maxDeleted * present) return;
   throw new MillraceError(
     'rejected',
-    `${place(load)}: ${missing} of ${present} rows of ${load.target.schema}.${load.target.table} are missing in the source, more than guards.deletes (${maxDeleted * 100}%) allows; ${load.reconciles ? 'none of them was taken out, and what this run loaded stays' : 'nothing was loaded'}. If they are really gone, raise the guard for one run`,
+    `${place(load)}: ${missing} of ${present} rows of ${load.target.schema}.${load.target.table} are missing in the source, more than guards.deletes (${maxDeleted * 100}%) allows; ${load.reconciles ? 'none of them was taken out, and what this run loaded stays' : 'nothing was loaded'}. If they are really gone, set guards.deletes higher in the project file, run, and set it back`,
   );
 }
