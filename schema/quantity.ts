@@ -85,7 +85,14 @@ export function size(): z.ZodString {
 
 /** A percentage as people write it. */
 export function percentage(): z.ZodString {
-  return z.string().refine((text) => parseShare(text) !== undefined, 'must be a percentage from "0%" to "100%"');
+  return z
+    .string({ error: ({ input }) => (typeof input === 'number' ? numberAsShare(input) : undefined) })
+    .refine((text) => parseShare(text) !== undefined, 'must be a percentage from "0%" to "100%"');
+}
+
+function numberAsShare(number: number): string | undefined {
+  const percent = number > 0 && number < 1 ? Number((number * 100).toPrecision(12)) : number;
+  return percent >= 0 && percent <= 100 ? `must be a percentage, not the number ${number}: write ${percent}%` : undefined;
 }
 
 /** The share of `2%` or `> 2%`. */

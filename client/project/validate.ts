@@ -129,7 +129,7 @@ function findingsOf(issue: Issue, base: Path, reader: Reader): readonly Finding[
   if (issue.code === 'invalid_union' && issue.errors.length > 0) return unionFindings(issue.errors, path, reader);
   if (issue.code === 'invalid_key') return [{ path, at: 'name', message: issue.issues[0]?.message ?? issue.message }];
   if (isFormOfReference(issue, propertyAt(reader.data, path))) return [];
-  return [{ path, at: 'value', message: issue.message, wantsText: expectedNouns(issue).includes('text') }];
+  return [{ path, at: 'value', message: issue.message, wantsText: issue.message.startsWith('must be text') }];
 }
 
 /** The form of what a reference stands for is known on the worker alone. */

@@ -129,6 +129,8 @@ describe('project file: errors', () => {
       [filesProject('read: { delimter: ";" }'), /read\.delimter is not known\. Did you mean "delimiter"\?/],
       [filesProject('mode: merge'), /needs a key: files have none/],
       [filesProject('mode: append\ncursor: at'), /cursor is for tables/],
+      [filesProject('guards: { deletes: 5 }'), /guards\.deletes must be a percentage, not the number 5: write 5%$/],
+      [filesProject('guards: { deletes: 0.05 }'), /guards\.deletes must be a percentage, not the number 0.05: write 5%$/],
     ];
     for (const [text, says] of cases) assert.match(await only(text), says);
   });
