@@ -7,8 +7,12 @@ import type { Dependencies } from './dependencies.ts';
 
 async function reportOf(deps: Dependencies, { connection, role }: ConnectionToCheck): Promise<CheckReport> {
   const attempt = looseAttempt('check');
-  await using opened = role === 'source' ? await deps.openSource(connection) : await deps.openWarehouse(connection);
-  return await opened.check(attempt);
+  if (role === 'source') {
+    await using source = await deps.openSource(connection);
+    return await source.check(attempt);
+  }
+  await using warehouse = await deps.openWarehouse(connection);
+  return await warehouse.check(attempt, role === 'models' ? 'query' : 'load');
 }
 
 /** Asks one connection whether it works, from this worker; what doesn't comes back as sentences. */

@@ -87,15 +87,7 @@ async function applicationFindings(
   return together([{ problems, warnings }, fields, await optionFindings(model.warehouse, sync, known, attempt)]);
 }
 
-/** The database of the books, where that isn't the warehouse, which is checked for itself. */
-async function booksFindings(deps: Dependencies, { state, warehouse }: SyncDefinition, attempt: Attempt): Promise<Findings> {
-  if (state.name === warehouse.name) return { problems: [], warnings: [] };
-  await using books = await deps.openWarehouse(state);
-  const { problems, warnings } = await books.check(attempt);
-  return { problems, warnings };
-}
-
-/** Asks a sync's model, application and books, sending nothing: columns, fields, operations and grants; what is wrong comes back as sentences. */
+/** Asks a sync's model and application, sending nothing: columns, fields, operations and grants; what is wrong comes back as sentences. */
 export const createCheckSync = (deps: Dependencies) =>
   async function checkSync(sync: SyncDefinition): Promise<Checked> {
     const attempt = looseAttempt('check');
@@ -113,7 +105,7 @@ export const createCheckSync = (deps: Dependencies) =>
         return { problems: columnProblems(sync, columns), warnings: [] };
       }, scrub);
       const ofApplication = await asFindings(() => applicationFindings(deps, sync, { warehouse, columns }, { attempt, onSystem }), scrub);
-      return together([ofModel, ofApplication, await asFindings(() => booksFindings(deps, sync, attempt), scrub)]);
+      return together([ofModel, ofApplication]);
     }, scrub);
     const place = `${sync.to.name}.${sync.object}`;
     return { kind: 'sync', name: sync.name, role: '', system: system === '' ? place : `${place} of ${system}`, host: hostname(), ...found };

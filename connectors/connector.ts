@@ -116,7 +116,8 @@ export interface Warehouse extends AsyncDisposable {
   readonly books: Books;
   /** What `load` takes, in order of preference. */
   readonly formats: readonly StagedFormat['kind'][];
-  check(attempt: Attempt): Promise<CheckReport>;
+  /** Whether it can be loaded, and have books; or only be queried, where nothing is written. */
+  check(attempt: Attempt, use?: 'load' | 'query'): Promise<CheckReport>;
   /** The stream's state; makes or migrates the books (`_millrace`) when they are missing or older. */
   state(
     stream: { readonly project: string; readonly pipeline: string; readonly stream: string; readonly target: Target },

@@ -3,7 +3,8 @@ import type { SyncDefinition } from './sync-definition.ts';
 
 export interface ConnectionToCheck {
   readonly connection: ConnectionDefinition;
-  readonly role: 'source' | 'warehouse';
+  /** `models`: a database that the models of syncs are read from, with their books elsewhere; nothing is written there. */
+  readonly role: 'source' | 'warehouse' | 'models';
 }
 
 /** What a project's check looks at. */
@@ -18,7 +19,7 @@ export interface CheckRun {
 export interface Checked {
   readonly kind: 'connection' | 'pipeline' | 'sync';
   readonly name: string;
-  /** `source`, `warehouse`, or empty. */
+  /** `source`, `warehouse`, `models`, or empty. */
   readonly role: string;
   /** Product and version of a connection; streams of a pipeline; what a sync writes. */
   readonly system: string;

@@ -12,22 +12,37 @@ interface Options extends ProjectOptions, JsonOption {}
 /** Every connection in each role that the project gives it; applications are asked with what each sync writes there. Alerts' connections have none to ask. */
 function checkRunOf({ definitions }: OpenProject): CheckRun {
   const pipelines = [...definitions.pipelines.values()].map(({ definition }) => definition);
-  const warehouses = [...pipelines.map(({ to }) => to), ...[...definitions.models.values()].map(({ definition }) => definition.warehouse)];
+  const syncs = [...definitions.syncs.values()].map(({ definition }) => definition);
+  const synced = new Set(syncs.map(({ model }) => model.name));
+  const models = [...definitions.models.values()].map(({ definition }) => definition);
+  const written = models.filter(({ name, build }) => build !== 'none' || !synced.has(name));
+  const warehouses = [...pipelines.map(({ to }) => to), ...written.map(({ warehouse }) => warehouse), ...syncs.map(({ state }) => state)];
+  const names = new Set(warehouses.map(({ name }) => name));
+  const queried = syncs.map(({ warehouse }) => warehouse).filter(({ name }) => !names.has(name));
   const wanted = [
     ...pipelines.map(({ from }): ConnectionToCheck => ({ connection: from, role: 'source' })),
     ...warehouses.map((connection): ConnectionToCheck => ({ connection, role: 'warehouse' })),
+    ...queried.map((connection): ConnectionToCheck => ({ connection, role: 'models' })),
   ];
   const unique = new Map(wanted.map((input) => [`${input.role} ${input.connection.name}`, input]));
-  return { connections: [...unique.values()], pipelines, syncs: [...definitions.syncs.values()].map(({ definition }) => definition) };
+  return { connections: [...unique.values()], pipelines, syncs };
 }
+
+const roles: Readonly<Record<string, string>> = { source: 'as source', warehouse: 'as warehouse', models: 'to read models' };
 
 function show(checked: readonly Checked[], output: Output): void {
   for (const { kind, name, role, system, host, problems, warnings } of checked) {
-    const what = [kind, name, role === '' ? '' : `as ${role}`].filter((part) => part !== '').join(' ');
+    const what = [kind, name, roles[role] ?? ''].filter((part) => part !== '').join(' ');
     output.line(`${problems.length === 0 ? 'ok     ' : 'failed '} ${what}${system === '' ? '' : `: ${system}`} (on ${host})`);
     for (const problem of problems) output.line(`        ${problem}`);
     for (const warning of warnings) output.line(`        note: ${warning}`);
   }
+}
+
+/** Connections that alerts go to. */
+function alertConnections({ definitions: { pipelines, models, syncs } }: OpenProject): ReadonlySet<string> {
+  const all = [...pipelines.values(), ...models.values(), ...syncs.values()];
+  return new Set(all.flatMap(({ definition }) => definition.alerts.map(({ to }) => to.name)));
 }
 
 async function check(options: Options): Promise<void> {
@@ -37,6 +52,7 @@ async function check(options: Options): Promise<void> {
   const run = checkRunOf(project);
   const asked = [...run.connections.map(({ connection }) => connection), ...run.syncs.flatMap(({ to, state }) => [to, state])];
   const used = new Set(asked.map((connection) => connection.name));
+  const alerts = alertConnections(project);
   const unused = [...project.definitions.connections.keys()].filter((name) => !used.has(name));
   await using connected = await serversFor(project, output);
   const worker = await workerFor(project, connected, output);
@@ -48,7 +64,8 @@ async function check(options: Options): Promise<void> {
   }
   output.data({ project: project.name, checked, notAsked: unused });
   show(checked, output);
-  if (unused.length > 0) output.line(`not asked: ${unused.join(', ')} (no pipeline, model or sync reads or writes them)`);
+  if (unused.length > 0)
+    output.line(`not asked: ${unused.map((name) => `${name} (${alerts.has(name) ? 'alerts only' : 'not used'})`).join(', ')}`);
   if (checked.some(({ problems }) => problems.length > 0)) throw new Unsuccessful();
 }
 

@@ -82,6 +82,39 @@ describe('millrace, with a sync', function () {
     assert.match(stdout, /failed +sync plans.*\n.*plann/);
   });
 
+  it('check wants no more than SELECT of a warehouse when the books are elsewhere, and asks the syncs; alerts are not asked', async () => {
+    const reader = `reader_${randomBytes(4).toString('hex')}`;
+    const only = new URL(warehouse);
+    only.username = reader;
+    only.password = reader;
+    await sql(
+      warehouse,
+      `CREATE ROLE ${reader} LOGIN PASSWORD '${reader}'; GRANT USAGE ON SCHEMA marts TO ${reader}; GRANT SELECT ON marts.customers TO ${reader}`,
+    );
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-command-reader-'));
+    const ops = '  ops: { type: webhook, url: "http://127.0.0.1:9/" }\n  spare: { type: webhook, url: "http://127.0.0.1:9/" }';
+    const text = project(`${name}-reader`, `${settings}\n    state: { connection: books }\n    alerts: ops`).replace(
+      'models:',
+      `  books: { type: postgres, url: "\${env:BOOKS_URL}" }\n${ops}\nmodels:`,
+    );
+    await writeFile(join(folder, 'millrace.yaml'), text);
+    try {
+      const environment = { ...place.environment, BOOKS_URL: shop, WAREHOUSE_URL: only.href };
+      const stdout = succeeded(await run({ folder, environment }, 'check'));
+      assert.match(stdout, /ok +connection warehouse to read models: PostgreSQL/);
+      assert.match(stdout, /ok +connection books as warehouse/);
+      assert.match(stdout, /ok +sync plans/);
+      assert.match(stdout, /not asked: ops \(alerts only\), spare \(not used\)/);
+      const swapped = await run({ folder, environment: { ...environment, BOOKS_URL: only.href } }, 'check');
+      assert.equal(swapped.code, 1);
+      assert.match(swapped.stdout, /failed +connection books as warehouse.*\n.*_millrace can't be made/);
+      assert.match(swapped.stdout, /ok +sync plans/);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+      await sql(warehouse, `DROP OWNED BY ${reader}; DROP ROLE ${reader}`);
+    }
+  });
+
   it('preview says what would be sent, what is invalid and what it takes, and writes nothing', async () => {
     const [shown, asData] = await Promise.all([run(place, 'preview', 'plans', '--rows', '2'), run(place, 'preview', 'plans', '--json')]);
     const stdout = succeeded(shown);

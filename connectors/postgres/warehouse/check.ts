@@ -19,12 +19,14 @@ const facts = `SELECT current_setting('server_version') AS version, current_sett
   CASE WHEN to_regnamespace('_millrace') IS NULL THEN true ELSE has_schema_privilege('_millrace', 'CREATE, USAGE') END AS may_use,
   pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS read_only, current_setting('synchronous_commit') AS synchronous`;
 
-/** Says what would keep loads from working here, with the statement that mends it. */
-export async function checkWarehouse(context: WarehouseContext, attempt: Attempt): Promise<CheckReport> {
+/** Says what would keep loads from working here, or queries alone, with the statement that mends it. */
+export async function checkWarehouse(context: WarehouseContext, use: 'load' | 'query', attempt: Attempt): Promise<CheckReport> {
   await using session = await openSession(context, attempt);
   const [found] = await session.query<Facts>(facts);
   if (found === undefined) return { system: 'PostgreSQL', problems: ['the server answered nothing'], warnings: [] };
-  return { system: `PostgreSQL ${found.version}`, problems: problemsOf(found), warnings: warningsOf(found) };
+  const system = `PostgreSQL ${found.version}`;
+  if (use === 'query') return { system, problems: found.number < 120_000 ? ['PostgreSQL 12 or newer is needed'] : [], warnings: [] };
+  return { system, problems: problemsOf(found), warnings: warningsOf(found) };
 }
 
 function problemsOf(found: Facts): readonly string[] {

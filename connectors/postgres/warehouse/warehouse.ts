@@ -23,7 +23,7 @@ export async function openWarehouse(settings: PostgresSettings, name: string, lo
   const context: WarehouseContext = { settings, name, locks };
   return {
     formats: ['pgcopy', 'csv'],
-    check: async (attempt) => await checkWarehouse(context, attempt),
+    check: async (attempt, use = 'load') => await checkWarehouse(context, use, attempt),
     state: async (stream, attempt) => {
       await using session = await openSession(context, attempt);
       return await session.run(async (client) => {
