@@ -68,7 +68,7 @@ async function readState(
   // Under another address the ledger says nothing.
   const isGone = isForeign(await readMapping(client, syncNo), request);
   const kept = isGone ? { ...state, ledgerRows: 0, open: false } : state;
-  return { state: kept, notes: [`${change.difference}: ${change.rows} rows that were acknowledged before would be sent again`] };
+  return { state: kept, notes: [`${change.difference}: up to ${change.rows} rows that were acknowledged before would be sent again`] };
 }
 
 /** A planned row as the comparison gives it. */

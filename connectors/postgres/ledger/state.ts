@@ -46,6 +46,7 @@ export async function readMappingChange(client: pg.Client, syncNo: number, mappe
 }
 
 export interface MappingChange {
+  /** At most so many are sent again: some may have left the model. */
   readonly rows: number;
   readonly difference: string;
 }
@@ -68,13 +69,13 @@ export async function settleMapping(client: pg.Client, request: SyncPlanRequest,
      WHERE sync_no = $1 AND (address, mapping, identity) IS DISTINCT FROM ($2, $3, $4)`,
     [syncNo, now.address, now.fields, request.identity],
   );
-  return change === undefined ? [] : [`${change.difference}: ${change.rows} rows that were acknowledged before are sent again`];
+  return change === undefined ? [] : [`${change.difference}: up to ${change.rows} rows that were acknowledged before are sent again`];
 }
 
 function mayResend({ sync, options }: SyncPlanRequest, { rows, difference }: MappingChange): void {
   if (options.resend || options.full || sync.mappingChange === 'resend') return;
   throw new MillraceError(
     'config',
-    `sync ${sync.name}: its mapping changed since ${rows} rows were acknowledged: ${difference}. They would be sent again: millrace run ${sync.name} --resend (or mapping_change: resend), or undo the change`,
+    `sync ${sync.name}: its mapping changed since ${rows} rows were acknowledged: ${difference}. Up to ${rows} rows (those that the model still has) would be sent again: millrace run ${sync.name} --resend (or mapping_change: resend), or undo the change`,
   );
 }
