@@ -76,6 +76,9 @@ export async function openedPlan(
   const base = { sync, options, operations, identity, changedOnly };
   if (isTogether(sync)) return { request: base, [Symbol.asyncDispose]: async () => undefined };
   return await over(await deps.openWarehouse(sync.warehouse), async (warehouse) => {
+    const waits = await warehouse.neverCommitted({ project: sync.project, after: sync.model.after }, attempt);
+    // What is missing may be what the query reads.
+    if (waits.length > 0) return { request: { ...base, waits }, [Symbol.asyncDispose]: () => close([warehouse]) };
     const rows = await warehouse.query(sync.model.sql, attempt);
     return { request: { ...base, rows }, [Symbol.asyncDispose]: () => close([rows, warehouse]) };
   });

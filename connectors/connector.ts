@@ -156,6 +156,8 @@ export interface Warehouse extends AsyncDisposable {
    * was committed between the two calls.
    */
   pulse(sql: string, attempt: Attempt): Promise<string>;
+  /** Those of a project's pipelines and models that have never committed anything here; none where the books may not be read. Reads only. */
+  neverCommitted(names: { readonly project: string; readonly after: readonly string[] }, attempt: Attempt): Promise<readonly string[]>;
   /** Deletes rejections and books of loads that are older than the retention; the last load of each stream stays. */
   retain(retention: Retention, attempt: Attempt): Promise<void>;
 }

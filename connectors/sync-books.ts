@@ -32,6 +32,8 @@ export interface SyncPlanRequest {
   readonly changedOnly: boolean;
   /** Absent: the model is in the same database. */
   readonly rows?: ModelRows;
+  /** What the model follows and has never run, where the model is in another database. */
+  readonly waits?: readonly string[];
 }
 
 /** A row of a plan. `values` are JSON text of an array: match and mapped columns in the plan's order, numbers that JavaScript can't hold and decimals as text. */

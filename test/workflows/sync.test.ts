@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { SyncDefinition } from '../../schema/sync-definition.ts';
-import { customers, openSyncProject, type SyncProject } from '../sync-kit.ts';
+import { createDatabase, dropDatabase } from '../servers.ts';
+import { customers, openSyncProject, postgresConnection, type SyncProject } from '../sync-kit.ts';
 
 describe('a run of a sync', function () {
   this.timeout(60_000);
@@ -28,6 +29,21 @@ describe('a run of a sync', function () {
     const [ledger] = await place.sql('SELECT count(*) FROM _millrace.ledger');
     assert.equal(ledger?.['count'], '251');
   });
+
+  for (const where of ['in the warehouse', 'in another database']) {
+    it(`waits for the first load of what its model follows, with the books ${where}`, async () => {
+      const name = `follows-${where.length}`;
+      const model = { name: 'follows', sql: 'SELECT key, value FROM customers', key: ['key'], after: ['never'] };
+      const books = where === 'in the warehouse' ? undefined : await createDatabase('follows');
+      const before = place.ledgered.requests.length;
+      const state = books === undefined ? {} : { state: postgresConnection('books', books) };
+      const report = await place.report(place.sync({ name, object: name, model, ...state }));
+      assert.deepEqual([report.status, report.planned], ['skipped', 0]);
+      assert.deepEqual(report.notes, ['waits for never, which has never run']);
+      assert.equal(place.ledgered.requests.length, before);
+      if (books !== undefined) await dropDatabase(books);
+    });
+  }
 
   it('leaves no plan behind', async () => {
     assert.deepEqual(await place.sql(`SELECT relname FROM pg_class WHERE relname LIKE 'p\\_%' AND relkind = 'r'`), []);

@@ -81,7 +81,8 @@ async function requireBooks(client: pg.Client, run: SyncRunName, lock: '' | 'FOR
 
 async function planNow(client: pg.Client, request: SyncPlanRequest, syncNo: number, copied: ModelSource | undefined): Promise<SyncPlan> {
   const { sync } = request;
-  const waits = copied === undefined ? await neverCommitted(client, { project: sync.project, after: sync.model.after }) : [];
+  const isHere = copied === undefined && request.waits === undefined;
+  const waits = isHere ? await neverCommitted(client, { project: sync.project, after: sync.model.after }) : (request.waits ?? []);
   if (waits.length > 0) return await keepPlan(client, request, waiting(waits));
   const source = copied ?? (await ownModel(client, sync));
   const model = modelSql(sync, source.columns);

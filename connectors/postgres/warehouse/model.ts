@@ -62,8 +62,11 @@ async function usualPath(client: pg.Client, schema?: string): Promise<void> {
   await client.query(`SET LOCAL search_path = ${path}`);
 }
 
+/** What a model follows: pipelines and models of its project. */
+export type Followed = Pick<ModelDefinition, 'project'> & { readonly after: readonly string[] };
+
 /** Those of the pipelines and models that a model follows which have never committed anything here. */
-export async function neverCommitted(client: pg.Client, model: Pick<ModelDefinition, 'project' | 'after'>): Promise<readonly string[]> {
+export async function neverCommitted(client: pg.Client, model: Followed): Promise<readonly string[]> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT name FROM unnest($2::text[]) name
      WHERE NOT EXISTS (SELECT FROM _millrace.state s WHERE s.project = $1 AND s.pipeline = name AND s.version > 0)

@@ -12,6 +12,7 @@ import { openSession, type WarehouseContext } from './open.ts';
 import { prepare } from './prepare.ts';
 import { pulse } from './pulse.ts';
 import { query } from './query.ts';
+import { waitsOfReader } from './reader-waits.ts';
 import { retain } from './retain.ts';
 import { readStreamState } from './state.ts';
 import type { LockPolicy } from './transaction.ts';
@@ -37,6 +38,7 @@ export async function openWarehouse(settings: PostgresSettings, name: string, lo
     discard: async (load, prepared, rejections, reason, attempt) => await discard(context, load, prepared, rejections, reason, attempt),
     query: async (sql, attempt) => await query(context, sql, attempt),
     pulse: async (sql, attempt) => await pulse(context, sql, attempt),
+    neverCommitted: async (names, attempt) => await waitsOfReader(context, names, attempt),
     build: async (model, attempt) => await buildModel(context, model, attempt),
     retain: async (retention, attempt) => await retain(context, retention, attempt),
     books: {
