@@ -36,7 +36,7 @@ export async function syncOptionsOf(sync: SyncDefinition, flags: SyncFlags, aski
   if (sync.mappingChange === 'resend') return { ...options, resend: false };
   const change = await mappingChange(sync, asking);
   if (change === undefined) return { ...options, resend: false };
-  const question = `The mapping of ${sync.name} has changed (${change.difference}): ${count(change.rows)} rows that were acknowledged would be sent again.`;
+  const question = `The mapping of ${sync.name} has changed (${change.difference}): up to ${count(change.rows)} rows that were acknowledged would be sent again.`;
   if (!(await confirm(question, flags.yes === true))) throw new Unsuccessful();
   return { ...options, resend: true };
 }
