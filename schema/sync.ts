@@ -146,4 +146,6 @@ export interface SyncReport extends SyncCounts {
   readonly pulse?: string;
   /** When the first refused row may be sent again, in milliseconds since 1970. */
   readonly retryAt?: number;
+  /** Continuous runs in a row that failed; the next waits longer each time. */
+  readonly failures?: number;
 }

@@ -6,9 +6,11 @@ import {
   ChildWorkflowCancellationType,
   ChildWorkflowFailure,
   executeChild,
+  isCancellation,
   ParentClosePolicy,
   setCurrentDetails,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import { TimeoutFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
@@ -19,16 +21,12 @@ import { deliver } from './deliver.ts';
 import { failureOf } from './failure.ts';
 import { measureRun } from './measure.ts';
 import { bookSteps, pulseSteps } from './steps.ts';
+import { afterFailure, memoryOf, remembered, turnOf } from './sync-memory.ts';
 import { syncPage } from './sync-page.ts';
 import { deliveryProgressed, freshSyncReport, syncProgressQuery } from './sync-track.ts';
 
 /** A continuous run waits this long for a commit; then the schedule begins another. */
 const longestWait = 10 * 60_000;
-/** After a run that failed, the next tries again without a commit. */
-const waitAfterFailure = 60_000;
-
-/** What one continuous run hands on to the next, through the schedule. */
-type Memory = Pick<SyncReport, 'pulse' | 'retryAt'>;
 
 /** The id of the workflow that sends a sync's rows: fixed, so that only one does. */
 const deliveryId = ({ sync }: SyncRun): string => `${sync.project}/${sync.name}/${sync.object}`;
@@ -89,29 +87,26 @@ function failWith(failure: Failure, report: SyncReport): ApplicationFailure {
   return ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true, details: [report] });
 }
 
-/** When a run begins without a commit: refused rows may be sent again, or the run before failed. */
-function turnOf({ retryAt }: Memory): number {
-  const turns = [
-    ...(retryAt === undefined ? [] : [retryAt]),
-    ...(workflowInfo().lastFailure === undefined ? [] : [Date.now() + waitAfterFailure]),
-  ];
-  return Math.min(...turns);
-}
-
-const remembered = (pulse: string | undefined): Memory => (pulse === undefined ? {} : { pulse });
-
 /** Waits for a commit, then plans and sends; hands on what was seen. */
 async function carryOutLater(run: SyncRun, current: () => SyncReport): Promise<SyncReport> {
-  const { pulse: last, retryAt }: Memory = (workflowInfo().lastResult as SyncReport | undefined) ?? {};
-  const memory: Memory = { ...remembered(last), ...(retryAt === undefined ? {} : { retryAt }) };
-  const turn = turnOf(memory);
-  const pulse = await nextPulse(run, last, Math.min(longestWait, Math.max(1000, turn - Date.now())));
+  const memory = memoryOf(workflowInfo());
+  const { pulse: last, failures = 0 } = memory;
+  const turn = turnOf(memory, Date.now());
+  let pulse: string | undefined;
+  try {
+    pulse = await nextPulse(run, last, Math.min(longestWait, Math.max(1000, turn - Date.now())));
+  } catch (error) {
+    // Where the look itself fails, nothing else keeps it from the next at once.
+    if (failures > 0 && !isCancellation(error)) await sleep(Math.max(1, turn - Date.now()));
+    throw error;
+  }
   // A look ends before its time when the next would be too late.
   if (pulse === undefined && Date.now() < turn - run.sync.minInterval) {
     return { ...current(), ...memory, status: 'skipped', step: '', notes: ['nothing was committed to what the model reads'] };
   }
   const report = await delivered(run, current);
-  return { ...report, ...(report.status === 'succeeded' ? remembered(pulse ?? last) : memory) };
+  if (report.status === 'succeeded') return { ...report, ...remembered(pulse ?? last) };
+  return { ...report, ...(report.status === 'failed' ? afterFailure(memory, pulse) : memory) };
 }
 
 async function carryOut(run: SyncRun, current: () => SyncReport): Promise<SyncReport> {
@@ -119,7 +114,7 @@ async function carryOut(run: SyncRun, current: () => SyncReport): Promise<SyncRe
   try {
     return await carryOutLater(run, current);
   } catch (error) {
-    return { ...current(), status: 'failed', failure: failureOf(error) };
+    return { ...current(), ...afterFailure(memoryOf(workflowInfo())), status: 'failed', failure: failureOf(error) };
   }
 }
 

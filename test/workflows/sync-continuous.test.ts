@@ -5,6 +5,7 @@ import { plainSync, workflowOf } from '../../client/runs.ts';
 import { runIdOf, taskQueueOf } from '../../client/names.ts';
 import type { SyncDefinition } from '../../schema/sync-definition.ts';
 import type { SyncReport } from '../../schema/sync.ts';
+import { afterFailure, memoryOf, turnOf } from '../../workflows/sync-memory.ts';
 import { customers, openSyncProject, withLedgered, type SyncProject } from '../sync-kit.ts';
 import { until } from './until.ts';
 
@@ -121,5 +122,63 @@ describe('a continuous sync', function () {
     assert.deepEqual([second.status, second.planned, second.rejected], ['succeeded', 1, 1]);
     assert.ok((second.retryAt ?? 0) > Date.now() + 30_000, 'the third waits longer');
     await schedule.delete();
+  });
+
+  it('after a run that failed, waits for a commit or a growing while, and starts again with the first that works', async () => {
+    await place.sql(`CREATE TABLE members AS SELECT 'm' || i AS key, 'x' AS value FROM generate_series(1, 200) i`);
+    const model = { name: 'members', sql: 'SELECT key, value FROM members', key: ['key'], after: [] };
+    const schedule = await scheduleOf(
+      place.sync({ name: 'guarded', object: 'guarded', model, mode: 'mirror', maxDeleted: 0.05, minInterval: 1000 }),
+    );
+    await result(await runOf(schedule, 0));
+    await place.sql('CREATE TABLE gone AS TABLE members; DELETE FROM members');
+    const isVain = async (workflowId: string): Promise<boolean> => {
+      const { raw } = await place.project.client.workflow.getHandle(workflowId).describe();
+      const [look] = raw.pendingActivities ?? [];
+      return Number(look?.attempt ?? 0) >= 3 && look?.lastFailure?.message === 'nothing was committed to what the model reads';
+    };
+    // The server counts commits late, so that a run more may see one.
+    let failed = 0;
+    let waiting = '';
+    for (let no = 1; waiting === ''; no += 1) {
+      const workflowId = await runOf(schedule, no);
+      const ended = result(workflowId).then(
+        () => 'succeeded',
+        () => 'failed',
+      );
+      const vain = failed === 0 ? ended : until(async () => await isVain(workflowId), 'some looks in vain').then(() => 'vain');
+      const became = await Promise.race([ended, vain]);
+      if (became === 'failed') failed += 1;
+      if (became === 'vain') waiting = workflowId;
+      vain.catch(() => undefined);
+    }
+    assert.ok(failed <= 3, `${failed} runs failed`);
+    await place.sql('INSERT INTO members TABLE gone');
+    const report = await result(waiting);
+    assert.deepEqual([report.status, report.failures], ['succeeded', undefined]);
+    await schedule.delete();
+  });
+});
+
+describe('what a continuous run hands on', () => {
+  const failureWith = (report: object): Error => ApplicationFailure.create({ message: 'guard', details: [report] });
+
+  it('by its failure: the pulse that it planned from, and how often in a row; the wait grows from a minute to eight', () => {
+    const lastResult = { pulse: 'a', retryAt: 5 };
+    const first = afterFailure(memoryOf({ lastResult }), 'b');
+    assert.deepEqual(first, { pulse: 'b', retryAt: 5, failures: 1 });
+    const found = memoryOf({ lastResult, lastFailure: failureWith(first) });
+    assert.deepEqual(found, first);
+    const waits = [1, 2, 3, 4, 9].map((failures) => turnOf({ ...found, failures }, 1000) - 1000);
+    assert.deepEqual(
+      waits,
+      [1, 2, 4, 8, 8].map((minutes) => minutes * 60_000),
+    );
+  });
+
+  it('by a failure that tells nothing: what the last result said, once failed', () => {
+    assert.deepEqual(memoryOf({ lastResult: { pulse: 'a' }, lastFailure: new Error('ended') }), { pulse: 'a', failures: 1 });
+    assert.deepEqual(memoryOf({ lastResult: { pulse: 'a' } }), { pulse: 'a' });
+    assert.equal(turnOf({ retryAt: 7 }, 0), 7);
   });
 });
