@@ -9,7 +9,7 @@ import type { Dependencies } from './dependencies.ts';
 import { openSync } from './open-sync.ts';
 import type { SendInput } from './send-rows.ts';
 import { isMarked, jobsOf, settlingOf } from './send/context.ts';
-import { countsNow, withHold } from './send/hold.ts';
+import { countsNow, tellWait, withHold } from './send/hold.ts';
 import { outgoingRows } from './send/outgoing.ts';
 import { patientAttempt } from './send/patient.ts';
 import { usualPace, type Pace } from './send/pace.ts';
@@ -134,6 +134,6 @@ export const createPollJobs = (deps: Dependencies, pace: Pace = usualPace) =>
     const { application } = opened;
     const { requestTimeout } = application.limits;
     using patient = patientAttempt(attempt, requestTimeout);
-    const patience = { attempt, patient, wait: requestTimeout + pace.lease, progress: undefined };
+    const patience = { attempt, patient, wait: requestTimeout + pace.lease, progress: undefined, tell: tellWait(input.sync.name) };
     return await withHold(ledger, input.run, patience, (hold) => poll({ input, application, books: ledger, hold, attempt: patient }));
   };

@@ -9,7 +9,7 @@ import type { SyncDefinition } from '../schema/sync-definition.ts';
 import { currentAttempt } from './attempt.ts';
 import type { Dependencies } from './dependencies.ts';
 import { openSync } from './open-sync.ts';
-import { countsNow, withHold } from './send/hold.ts';
+import { countsNow, tellWait, withHold } from './send/hold.ts';
 import { patientAttempt } from './send/patient.ts';
 import { usualPace, type Pace } from './send/pace.ts';
 import { sendSlice, type Sliced } from './send/send-slice.ts';
@@ -67,7 +67,7 @@ export const createSendRows = (deps: Dependencies, pace: Pace = usualPace) =>
     const details = { position: progress.position, jobs: progress.jobs, after: progress.after };
     const { requestTimeout } = application.limits;
     using patient = patientAttempt(attempt, requestTimeout + pace.lease);
-    const patience = { attempt, patient, wait: requestTimeout + pace.lease, progress: details };
+    const patience = { attempt, patient, wait: requestTimeout + pace.lease, progress: details, tell: tellWait(sync.name) };
     const send = async (hold: Hold): Promise<Sliced> =>
       await sendSlice({
         sync,

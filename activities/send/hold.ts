@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { log } from '@temporalio/activity';
 import type { Attempt } from '../../connectors/connector.ts';
 import type { Hold, SyncBooks } from '../../connectors/sync-books.ts';
 import { MillraceError } from '../../schema/errors.ts';
@@ -24,6 +25,8 @@ export interface Patience {
   readonly wait: number;
   /** For heartbeats while it waits. */
   readonly progress: unknown;
+  /** Told before it waits. */
+  readonly tell?: (milliseconds: number) => void;
 }
 
 /**
@@ -40,7 +43,7 @@ const overtaken = ({ sync }: SyncRunName, cause: MillraceError): MillraceError =
 export async function withHold<Result>(
   books: SyncBooks,
   run: SyncRunName,
-  { attempt, patient, wait: longest, progress }: Patience,
+  { attempt, patient, wait: longest, progress, tell }: Patience,
   work: (hold: Hold, keep: () => void) => Promise<Result>,
 ): Promise<Result> {
   const hold = await books.hold(run, patient);
@@ -48,6 +51,7 @@ export async function withHold<Result>(
   const release = async (): Promise<void> => (isKept ? undefined : await books.release(hold, patient));
   try {
     if (hold.wait) {
+      tell?.(longest);
       await wait(longest, attempt, progress);
       // It may have been taken away meanwhile.
       await books.prove(hold, patient);
@@ -67,3 +71,9 @@ export async function withHold<Result>(
 export async function countsNow(books: SyncBooks, hold: Hold, given: SyncCounts, attemptNo: number, attempt: Attempt): Promise<SyncCounts> {
   return attemptNo === 1 ? given : await books.record(hold, [], attempt);
 }
+
+/** Tells the log why a step does nothing for a while. */
+export const tellWait =
+  (sync: string) =>
+  (milliseconds: number): void =>
+    log.info('waits until no request of the attempt before can be under way', { sync, seconds: Math.ceil(milliseconds / 1000) });

@@ -59,7 +59,9 @@ describe('books of a sync are let go when nothing is under way any more', functi
       }),
     );
     assert.equal((await books.hold(memoryRun, attempt)).wait, true);
-    await withHold(books, memoryRun, patience, async () => undefined);
+    const told: number[] = [];
+    await withHold(books, memoryRun, { ...patience, tell: (wait) => void told.push(wait) }, async () => undefined);
+    assert.deepEqual(told, [60], 'the wait is told of');
     assert.equal((await books.hold(memoryRun, attempt)).wait, false);
   });
 
