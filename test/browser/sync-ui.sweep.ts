@@ -4,19 +4,21 @@ import { openSyncProject, postgresConnection, type SyncProject } from '../sync-k
 import { until } from '../workflows/until.ts';
 import { noBrowser, openUi, type OpenPage } from './browser-kit.ts';
 
-const secret = 'hunter2-of-the-warehouse';
 const variable = 'MILLRACE_TEST_UI_WAREHOUSE';
 
 describe(`the Temporal UI of syncs${noBrowser === undefined ? '' : `, left out: ${noBrowser}`}`, function () {
   this.timeout(120_000);
   let place: SyncProject;
   let ui: OpenPage;
+  let secret: string;
 
   before(async function () {
     if (noBrowser !== undefined) this.skip();
     [place, ui] = await Promise.all([openSyncProject('sync-ui'), openUi()]);
     const warehouse = new URL(place.warehouse);
-    warehouse.password = secret;
+    // Servers that the tests start ask for a password; one that is given may not.
+    if (warehouse.password === '') warehouse.password = 'hunter2-of-the-warehouse';
+    secret = decodeURIComponent(warehouse.password);
     process.env[variable] = warehouse.href;
     await place.sql(
       `CREATE TABLE customers AS
@@ -51,7 +53,8 @@ describe(`the Temporal UI of syncs${noBrowser === undefined ? '' : `, left out: 
 
   async function showsNoValue(): Promise<void> {
     const text = `${await ui.page.locator('body').innerText()}\n${await ui.rendered()}`;
-    assert.doesNotMatch(text, /hunter2|value-of-row|@example\.org/);
+    assert.ok(!text.includes(secret), 'the password of the warehouse');
+    assert.doesNotMatch(text, /value-of-row|@example\.org/);
   }
 
   it('shows the table with its numbers while a run lives, and at its end with the reasons', async () => {

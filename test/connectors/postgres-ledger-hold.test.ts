@@ -255,11 +255,11 @@ describe('books of syncs: hold and outcomes', () => {
       'only what changed since',
     );
     assert.deepEqual(sent.plan.notes, ['3 rows of unknown outcome were settled as sent']);
-    const settled = `SELECT key, operation, outcome FROM _millrace.sync_log WHERE run_id = $1 AND reason = 'settled as sent by a person' ORDER BY key`;
+    const settled = `SELECT key, operation, outcome FROM _millrace.sync_log WHERE run_id = $1 AND outcome = 'settled' ORDER BY key`;
     assert.deepEqual(await under.query(settled, [sent.name.runId]), [
-      ['ada@x', 'upsert', 'acknowledged'],
-      ['bob@x', 'upsert', 'acknowledged'],
-      ['cyd@x', 'delete', 'acknowledged'],
+      ['ada@x', 'upsert', 'settled'],
+      ['bob@x', 'upsert', 'settled'],
+      ['cyd@x', 'delete', 'settled'],
     ]);
     await under.record(sent, sent.rows.map(acknowledged));
     assert.deepEqual(await ledger(), [

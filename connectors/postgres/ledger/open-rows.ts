@@ -10,7 +10,7 @@ export async function takeUnknownAsSent(client: pg.Client, { run }: SyncPlanRequ
      gone AS (DELETE FROM _millrace.ledger_rows l WHERE l.sync_no = $1 AND l.key = ANY (ARRAY(SELECT key FROM taken WHERE hash IS NULL))),
      logged AS (
        INSERT INTO _millrace.sync_log_rows (at, run_no, sync_no, key, operation, outcome, reason)
-       SELECT now(), r.run_no, $1, t.key, t.operation, 'acknowledged', 'settled as sent by a person'
+       SELECT now(), r.run_no, $1, t.key, t.operation, 'settled', 'as sent, by a person'
        FROM taken t, _millrace.sync_runs r WHERE r.run_id = $2),
      kept AS (
        INSERT INTO _millrace.ledger_rows AS l (at, sync_no, hash, key, match, fields)
