@@ -23,7 +23,7 @@ export interface SendInput {
   readonly progress: SyncProgress;
 }
 
-/** From this attempt on, rows that get no answer are given up even when nothing gets one. */
+/** From this attempt on, a few rows that get no answer are given up even when nothing gets one. */
 const stubbornAttempt = 8;
 
 /** What a heartbeat holds. */

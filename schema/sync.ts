@@ -12,7 +12,7 @@ export type Operation = (typeof operations)[number];
  */
 export type Settling = 'upsert' | 'idempotency-key' | 'lookup' | 'none';
 
-/** Why a row is in a plan: new in the model, changed, gone from it, or again because it was refused before. */
+/** Why a row is in a plan: new in the model, changed, or gone from it, since it was acknowledged. */
 export type PlannedChange = 'added' | 'changed' | 'removed';
 
 /** Which operation each change becomes; a change without one is not sent. */
@@ -80,7 +80,7 @@ export interface SyncPlan {
   readonly notes: readonly string[];
 }
 
-/** A job that an application works on by itself, over the rows `from` to `to` (inclusive) of a plan that are named in `nos` or all of them. */
+/** A job that an application works on by itself, over some rows of a plan. */
 export interface SyncJob {
   /** The application's own text; no secrets. */
   readonly handle: string;

@@ -1,5 +1,4 @@
 import {
-  ApplicationFailure,
   CancellationScope,
   CancelledFailure,
   continueAsNew,
@@ -12,7 +11,7 @@ import {
 } from '@temporalio/workflow';
 import type { Failure } from '../schema/run.ts';
 import type { DeliverRun, GoingSync, SyncProgress, SyncReport, SyncRunName } from '../schema/sync.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, failWith } from './failure.ts';
 import { finishJobs } from './left-jobs.ts';
 import { measureSync } from './measure.ts';
 import { grouped } from './page.ts';
@@ -27,8 +26,6 @@ const longestFetch = 5 * 60_000;
 /** Looks at them that fail, until that is given up, with a pause between them. */
 const looks = 3;
 const lookAgain = 10_000;
-
-const failWith = ({ code, message }: Failure): ApplicationFailure => ApplicationFailure.create({ message, type: code, nonRetryable: true });
 
 /** Sends the rows of a plan step by step, and asks about jobs between the steps. */
 function sendSteps(run: DeliverRun, first: GoingSync, track: SyncTrack) {
@@ -201,6 +198,6 @@ export async function deliver(run: DeliverRun): Promise<SyncReport> {
     if (failure.code === 'cancelled') throw error;
     track.update({ status: 'failed', failure });
     measureSync(track.report());
-    throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true, details: [track.report()] });
+    throw failWith(failure, track.report());
   }
 }

@@ -32,3 +32,8 @@ export function failureOf(error: unknown): Failure {
   const type = failure.type ?? '';
   return { code: isCode(type) ? type : 'bug', message: failure.message };
 }
+
+/** The end of a workflow for a failure, for good; details are what it did until then. */
+export function failWith({ code, message }: Failure, ...details: readonly unknown[]): ApplicationFailure {
+  return ApplicationFailure.create({ message, type: code, nonRetryable: true, ...(details.length === 0 ? {} : { details: [...details] }) });
+}

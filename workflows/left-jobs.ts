@@ -1,5 +1,6 @@
-import { ApplicationFailure, sleep } from '@temporalio/workflow';
+import { type ApplicationFailure, sleep } from '@temporalio/workflow';
 import type { DeliverRun, LeftJobs, SyncProgress } from '../schema/sync.ts';
+import { failWith } from './failure.ts';
 import { endSyncSteps, syncSteps } from './steps.ts';
 import type { SyncTrack } from './sync-track.ts';
 
@@ -9,7 +10,7 @@ const longest = 60 * 60_000;
 function stillAtWork({ sync }: DeliverRun, jobs: SyncProgress['jobs']): ApplicationFailure {
   const handles = jobs.map(({ handle }) => handle).join(', ');
   const message = `sync ${sync.name}: ${sync.to.name} still works on jobs of an earlier run (${handles.slice(0, 500)}), so nothing was planned. End them there, or say that they are lost: millrace retry ${sync.name} --unknown lost`;
-  return ApplicationFailure.create({ message, type: 'conflict', nonRetryable: true });
+  return failWith({ code: 'conflict', message });
 }
 
 /**

@@ -1,16 +1,9 @@
-import {
-  ApplicationFailure,
-  ChildWorkflowCancellationType,
-  executeChild,
-  ParentClosePolicy,
-  setCurrentDetails,
-  sleep,
-} from '@temporalio/workflow';
+import { ChildWorkflowCancellationType, executeChild, ParentClosePolicy, setCurrentDetails, sleep } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { ModelDefinition } from '../schema/definition.ts';
 import type { ModelReport, ModelRun } from '../schema/run.ts';
 import { tellEnd } from './alert-outcome.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, failWith } from './failure.ts';
 import { page } from './page.ts';
 import { modelSteps } from './steps.ts';
 
@@ -45,7 +38,7 @@ export async function model(run: ModelRun): Promise<ModelReport> {
     if (failure.code === 'cancelled') throw error;
     show({ model: name, status: 'failed', rows: 0, notes: [], seconds: (Date.now() - startedAt) / 1000, failure });
     await tellEnd(run.model, failure);
-    throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true });
+    throw failWith(failure);
   }
 }
 

@@ -12,7 +12,7 @@ import {
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { Failure, ModelReport, PipelineRun, RunReport, StreamPart, StreamReport } from '../schema/run.ts';
 import { tellEnd, tellRun } from './alert-outcome.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, failWith } from './failure.ts';
 import { limit } from './limit.ts';
 import { measureRun } from './measure.ts';
 import { runModelsAfter } from './model.ts';
@@ -143,7 +143,7 @@ async function expand({ pipeline: definition, options }: PipelineRun, startedAt:
     measureRun(definition.name, failure.code === 'cancelled' ? 'cancelled' : 'failed', (Date.now() - startedAt) / 1000);
     if (failure.code === 'cancelled') throw error;
     if (options.retry === undefined) await tellEnd(definition, failure);
-    throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true });
+    throw failWith(failure);
   }
 }
 

@@ -1,7 +1,7 @@
-import { ApplicationFailure, CancellationScope, continueAsNew, ContinueAsNew, log, uuid4, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, continueAsNew, ContinueAsNew, log, uuid4, workflowInfo } from '@temporalio/workflow';
 import type { Committed } from '../schema/load.ts';
 import type { GoingLoad, PartitionResult, PlanSummary, StreamReport, StreamRun } from '../schema/run.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, failWith } from './failure.ts';
 import { measureStream } from './measure.ts';
 import { loadAgain, move, preparedOf } from './move.ts';
 import { bookSteps, dataSteps, giveUpSteps } from './steps.ts';
@@ -159,6 +159,6 @@ export async function stream(run: StreamRun): Promise<StreamReport> {
     if (failure.code === 'cancelled') throw error;
     track.update({ status: 'failed', failure });
     measureStream(run.pipeline.name, track.report());
-    throw ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true, details: [track.report()] });
+    throw failWith(failure, track.report());
   }
 }

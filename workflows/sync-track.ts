@@ -1,8 +1,8 @@
-import { defineQuery, defineSignal, getExternalWorkflowHandle, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { defineQuery, defineSignal, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import { noSyncCounts } from './sync-counts.ts';
 import type { DeliverRun, SyncReport } from '../schema/sync.ts';
 import { syncPage } from './sync-page.ts';
-import { signalEvery } from './track.ts';
+import { runTeller } from './track.ts';
 
 /** What a run of a sync did so far; its delivery answers it too, and knows more. */
 export const syncProgressQuery = defineQuery<SyncReport>('progress');
@@ -30,23 +30,13 @@ export const freshSyncReport = (sync: string, status: SyncReport['status'], step
 /** Keeps the report of a delivery, answers for it, and lets the page live. */
 export function trackDelivery({ sync, going }: DeliverRun): SyncTrack {
   const startedAt = going?.startedAt ?? Date.now();
-  let signalledAt = Date.now();
   let report: SyncReport = {
     ...freshSyncReport(sync.name, 'running', 'plan'),
     ...(going === undefined ? {} : { ...going.progress.counts, operations: going.plan.operations, notes: going.plan.notes }),
   };
   const timed = (): SyncReport => ({ ...report, seconds: (Date.now() - startedAt) / 1000 });
   setHandler(syncProgressQuery, timed);
-  const tellRun = (): void => {
-    const { parent } = workflowInfo();
-    const now = Date.now();
-    if (parent === undefined || now - signalledAt < signalEvery(now - startedAt)) return;
-    signalledAt = now;
-    // The run may have ended; nobody is left to tell then.
-    getExternalWorkflowHandle(parent.workflowId, parent.runId)
-      .signal(deliveryProgressed, timed())
-      .catch(() => undefined);
-  };
+  const tellRun = runTeller(deliveryProgressed, timed, startedAt);
   return {
     report: timed,
     update(change) {

@@ -14,11 +14,10 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { TimeoutFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import type { Failure } from '../schema/run.ts';
 import type { SyncReport, SyncRun } from '../schema/sync.ts';
 import { tellSync } from './alert-outcome.ts';
 import { deliver } from './deliver.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, failWith } from './failure.ts';
 import { measureRun } from './measure.ts';
 import { bookSteps, pulseSteps } from './steps.ts';
 import { afterFailure, memoryOf, remembered, turnOf } from './sync-memory.ts';
@@ -81,10 +80,6 @@ async function delivered(run: SyncRun, current: () => SyncReport): Promise<SyncR
     const failure = failureOf(error);
     return { ...current(), ...reportOf(error), status: 'failed', failure };
   }
-}
-
-function failWith(failure: Failure, report: SyncReport): ApplicationFailure {
-  return ApplicationFailure.create({ message: failure.message, type: failure.code, nonRetryable: true, details: [report] });
 }
 
 /** Waits for a commit, then plans and sends; hands on what was seen. */

@@ -1,4 +1,12 @@
-import { defineQuery, defineSignal, getExternalWorkflowHandle, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  defineQuery,
+  defineSignal,
+  getExternalWorkflowHandle,
+  setCurrentDetails,
+  setHandler,
+  type SignalDefinition,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { RunReport, StreamReport, StreamRun } from '../schema/run.ts';
 import { page } from './page.ts';
 
@@ -9,8 +17,23 @@ const streamProgressQuery = defineQuery<StreamReport>('streamProgress');
 /** A stream tells its run how far it is. */
 export const streamProgressed = defineSignal<[StreamReport]>('streamProgressed');
 
-/** Milliseconds between two signals of a stream or a delivery to its run: further apart the longer it takes, for they all stay in the run's history. */
-export const signalEvery = (elapsed: number): number => Math.min(60_000, Math.max(2000, elapsed / 10));
+/** Milliseconds between two signals of a child to its run: further apart the longer it takes, for they all stay in the run's history. */
+const signalEvery = (elapsed: number): number => Math.min(60_000, Math.max(2000, elapsed / 10));
+
+/** Tells the run of a child how far it is, each time it is called and enough time has passed. */
+export function runTeller<Report>(signal: SignalDefinition<[Report]>, report: () => Report, startedAt: number): () => void {
+  let signalledAt = Date.now();
+  return () => {
+    const { parent } = workflowInfo();
+    const now = Date.now();
+    if (parent === undefined || now - signalledAt < signalEvery(now - startedAt)) return;
+    signalledAt = now;
+    // The run may have ended; nobody is left to tell then.
+    getExternalWorkflowHandle(parent.workflowId, parent.runId)
+      .signal(signal, report())
+      .catch(() => undefined);
+  };
+}
 
 export interface Track {
   readonly report: () => StreamReport;
@@ -21,7 +44,6 @@ export interface Track {
 /** Keeps a stream's report, answers for it, and lets the run's page live. */
 export function trackStream(run: StreamRun): Track {
   const startedAt = run.going?.startedAt ?? Date.now();
-  let signalledAt = Date.now();
   let report: StreamReport = {
     stream: run.part.stream,
     target: `${run.part.target.schema}.${run.part.target.table}`,
@@ -42,16 +64,7 @@ export function trackStream(run: StreamRun): Track {
   };
   const timed = (): StreamReport => ({ ...report, seconds: (Date.now() - startedAt) / 1000 });
   setHandler(streamProgressQuery, timed);
-  const tellRun = (): void => {
-    const { parent } = workflowInfo();
-    const now = Date.now();
-    if (parent === undefined || now - signalledAt < signalEvery(now - startedAt)) return;
-    signalledAt = now;
-    // The run may have ended; nobody is left to tell then.
-    getExternalWorkflowHandle(parent.workflowId, parent.runId)
-      .signal(streamProgressed, timed())
-      .catch(() => undefined);
-  };
+  const tellRun = runTeller(streamProgressed, timed, startedAt);
   return {
     report: timed,
     update(change) {

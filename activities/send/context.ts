@@ -26,7 +26,7 @@ export interface Sending {
   readonly pace: Pace;
   /** For requests: it outlives a cancellation, so that their answers are heard. */
   readonly attempt: Attempt;
-  /** Rows without an answer are given up one by one, even when nothing else is answered either. */
+  /** A few rows without an answer are given up, one by one, even when nothing else is answered either. */
   readonly stubborn: boolean;
   /** Calls of the application under way: when each began. */
   readonly calls: Set<{ readonly startedAt: number }>;

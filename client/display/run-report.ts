@@ -1,8 +1,6 @@
 import type { ModelReport, RunReport, StreamReport } from '../../schema/run.ts';
 import { table, type TableColumn } from './table.ts';
-import { count, counted, duration, oneLine } from './text.ts';
-
-const some = (value: number): string => (value > 0 ? count(value) : '');
+import { count, counted, duration, oneLine, some } from './text.ts';
 
 /** Rows read a second; empty before the first. */
 export function rate({ read, seconds }: Pick<StreamReport, 'read' | 'seconds'>): string {

@@ -1,8 +1,6 @@
 import type { SyncCounts, SyncReport } from '../../schema/sync.ts';
 import { table, type TableColumn } from './table.ts';
-import { count, counted, duration, oneLine } from './text.ts';
-
-const some = (value: number): string => (value > 0 ? count(value) : '');
+import { count, counted, duration, oneLine, some } from './text.ts';
 
 /** Rows sent a second; empty before the first. */
 const rate = ({ sent, seconds }: SyncReport): string => (seconds > 0 && sent > 0 ? `${count(sent / seconds)}/s` : '');

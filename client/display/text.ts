@@ -4,6 +4,9 @@ export const count = (value: number): string =>
     .toString()
     .replaceAll(/\B(?=(\d{3})+$)/g, ' ');
 
+/** `1 234`; nothing for none. */
+export const some = (value: number): string => (value > 0 ? count(value) : '');
+
 /** `1 row`, `12 rows` */
 export const counted = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MillraceError } from '../../schema/errors.ts';
 import type { Field } from '../application.ts';
 import type { Attempt } from '../connector.ts';
+import { plainField } from '../plain-field.ts';
 import { identifiers } from './identity.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -9,30 +10,21 @@ const exported = z.looseObject({
   attributes: z.array(z.looseObject({ name: z.string(), data_type: z.string().catch(''), status: z.string().catch('') })),
 });
 
-const field = (name: string, type: Field['type'], more: Partial<Field> = {}): Field => ({
-  name,
-  type,
-  required: false,
-  readOnly: false,
-  unique: false,
-  ...more,
-});
-
 const subscription = { options: ['opted_in', 'subscribed', 'unsubscribed'] };
 
 /** Fields that each profile has: https://www.braze.com/docs/api/objects_filters/user_attributes_object */
 const profileFields: readonly Field[] = [
   ...Object.keys(identifiers).map((name) =>
-    field(name, name === 'user_alias' ? 'json' : 'string', { unique: true, readOnly: name === 'braze_id' }),
+    plainField(name, name === 'user_alias' ? 'json' : 'string', { unique: true, readOnly: name === 'braze_id' }),
   ),
-  ...['first_name', 'last_name', 'home_city', 'country', 'language', 'time_zone'].map((name) => field(name, 'string')),
-  field('gender', 'enum', { options: ['M', 'F', 'O', 'N', 'P'] }),
-  field('dob', 'date'),
-  field('email_subscribe', 'enum', subscription),
-  field('push_subscribe', 'enum', subscription),
-  ...['email_open_tracking_disabled', 'email_click_tracking_disabled'].map((name) => field(name, 'boolean')),
-  ...['date_of_first_session', 'date_of_last_session', 'marked_email_as_spam_at'].map((name) => field(name, 'datetime')),
-  ...['current_location', 'push_tokens', 'subscription_groups', 'facebook', 'twitter'].map((name) => field(name, 'json')),
+  ...['first_name', 'last_name', 'home_city', 'country', 'language', 'time_zone'].map((name) => plainField(name, 'string')),
+  plainField('gender', 'enum', { options: ['M', 'F', 'O', 'N', 'P'] }),
+  plainField('dob', 'date'),
+  plainField('email_subscribe', 'enum', subscription),
+  plainField('push_subscribe', 'enum', subscription),
+  ...['email_open_tracking_disabled', 'email_click_tracking_disabled'].map((name) => plainField(name, 'boolean')),
+  ...['date_of_first_session', 'date_of_last_session', 'marked_email_as_spam_at'].map((name) => plainField(name, 'datetime')),
+  ...['current_location', 'push_tokens', 'subscription_groups', 'facebook', 'twitter'].map((name) => plainField(name, 'json')),
 ];
 
 function typeOf(dataType: string): Field['type'] {
@@ -66,7 +58,7 @@ export async function customAttributes({ name, client }: Workspace, attempt: Att
       throw new MillraceError('unavailable', `connection ${name}: Braze answered HTTP ${answer.status} to custom_attributes`);
     }
     for (const one of parsed.data.attributes) {
-      fields.set(one.name, field(one.name, typeOf(one.data_type), { readOnly: /blocklisted|blacklisted/i.test(one.status) }));
+      fields.set(one.name, plainField(one.name, typeOf(one.data_type), { readOnly: /blocklisted|blacklisted/i.test(one.status) }));
     }
     cursor = nextCursor(answer.headers['link']);
   }

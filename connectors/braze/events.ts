@@ -1,7 +1,8 @@
 import { MillraceError } from '../../schema/errors.ts';
 import type { FieldValue } from '../../schema/value.ts';
-import type { ApplicationRequest, Batch, Field, OutgoingRow } from '../application.ts';
+import type { ApplicationRequest, Batch, OutgoingRow } from '../application.ts';
 import type { Attempt } from '../connector.ts';
+import { plainField } from '../plain-field.ts';
 import { identifierOf, identifiers, identityOf, plainText } from './identity.ts';
 import { type BrazeObject, refusalOf } from './object.ts';
 import type { BrazeWriteOptions } from './settings.ts';
@@ -18,8 +19,6 @@ function timeOf(value: FieldValue | undefined): string | undefined {
   const [, date, time, zone = 'Z'] = match;
   return `${date}T${time}${/^[+-]\d\d$/.test(zone) ? `${zone}:00` : zone}`;
 }
-
-const field = (name: string, type: Field['type'], required: boolean): Field => ({ name, type, required, readOnly: false, unique: false });
 
 /** Custom events. Braze doesn't know an event again: what was sent twice happened twice. */
 export function events(workspace: Workspace, request: ApplicationRequest, options: BrazeWriteOptions): BrazeObject {
@@ -52,9 +51,9 @@ export function events(workspace: Workspace, request: ApplicationRequest, option
     };
   };
   const fields = [
-    ...Object.keys(identifiers).map((name) => ({ ...field(name, name === 'user_alias' ? 'json' : 'string', false), unique: true })),
-    ...(event === undefined ? [field('name', 'string', true)] : []),
-    field(time, 'datetime', true),
+    ...Object.keys(identifiers).map((name) => plainField(name, name === 'user_alias' ? 'json' : 'string', { unique: true })),
+    ...(event === undefined ? [plainField('name', 'string', { required: true })] : []),
+    plainField(time, 'datetime', { required: true }),
   ];
   return {
     batchRows: trackObjects,

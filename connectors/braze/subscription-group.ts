@@ -1,6 +1,7 @@
 import { MillraceError } from '../../schema/errors.ts';
-import type { ApplicationRequest, Batch, Field, Outcome } from '../application.ts';
+import type { ApplicationRequest, Batch, Outcome } from '../application.ts';
 import type { Attempt } from '../connector.ts';
+import { plainField } from '../plain-field.ts';
 import { identifierOf, identifiers, identityOf } from './identity.ts';
 import { type BrazeObject, refusalOf } from './object.ts';
 import { outcomesOf, post, replyOf, type Workspace } from './workspace.ts';
@@ -14,13 +15,7 @@ export function subscriptionGroup(workspace: Workspace, request: ApplicationRequ
     if (name !== undefined) return name;
     throw new MillraceError('config', `connection ${workspace.name}: subscription groups are matched by external_id, email or phone`);
   };
-  const fields = (['external_id', 'email', 'phone'] as const).map((name): Field => ({
-    name,
-    type: 'string',
-    required: false,
-    readOnly: false,
-    unique: true,
-  }));
+  const fields = (['external_id', 'email', 'phone'] as const).map((name) => plainField(name, 'string', { unique: true }));
   return {
     batchRows: 50,
     batchBytes: 1_000_000,

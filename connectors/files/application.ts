@@ -3,6 +3,7 @@ import { MillraceError } from '../../schema/errors.ts';
 import type { Operation, Settling } from '../../schema/sync.ts';
 import type { Application, ApplicationContext, ApplicationRequest, Batch, Outcome } from '../application.ts';
 import type { Attempt } from '../connector.ts';
+import { plainField } from '../plain-field.ts';
 import { checkWritable, removeLeftovers, replaceFile, targetOf } from './application-folder.ts';
 import { csvBytes, ndjsonBytes, type Layout } from './application-rows.ts';
 import { filesWriteOptions, type FilesSettings } from './settings.ts';
@@ -60,13 +61,7 @@ export async function openApplication(
     check: async () => await checkWritable(root, request.object),
     objects: async () => [],
     describe: async () => ({
-      fields: [...request.match, ...request.fields].map((field) => ({
-        name: field,
-        type: 'any' as const,
-        required: false,
-        readOnly: false,
-        unique: request.match.includes(field),
-      })),
+      fields: [...request.match, ...request.fields].map((name) => plainField(name, 'any', { unique: request.match.includes(name) })),
       closed: false,
     }),
     send,

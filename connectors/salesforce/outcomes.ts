@@ -1,4 +1,5 @@
 import type { Outcome, OutgoingRow } from '../application.ts';
+import { withoutValues } from '../without-values.ts';
 import { textOf } from './records.ts';
 
 /** What Salesforce says of a row that it refused. */
@@ -21,18 +22,18 @@ const gone = /^(ENTITY_IS_DELETED|INVALID_CROSS_REFERENCE_KEY)$/;
 export const saysGone = (outcome: Outcome): boolean => outcome.status === 'rejected' && gone.test(outcome.code ?? '');
 
 /** A message without the row's own values, where they are long enough to be told apart. */
-function withoutValues(message: string, row: OutgoingRow): string {
+function withoutValuesOf(message: string, row: OutgoingRow): string {
   const values = [...Object.values(row.fields), ...Object.values(row.match)]
     .filter((value) => typeof value !== 'boolean')
     .map(textOf)
     .filter((text) => text.length > 3);
-  return values.toSorted((one, other) => other.length - one.length).reduce((text, value) => text.replaceAll(value, '…'), message);
+  return withoutValues(message, values);
 }
 
 /** The outcome of a row that was refused. */
 export function refusedRow(error: RowError, row: OutgoingRow, requestId?: string): Outcome {
   const id = requestId === undefined ? {} : { requestId };
-  const message = withoutValues(error.message, row);
+  const message = withoutValuesOf(error.message, row);
   const isPassing = passing.test(`${error.code} ${error.message}`);
   if (isPassing) return { status: 'again', reason: `${error.code}: ${message}`, after: lockPause, ...id };
   const fields = error.fields.length === 0 ? '' : ` (${error.fields.join(', ')})`;

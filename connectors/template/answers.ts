@@ -3,22 +3,22 @@ import { MillraceError } from '../../schema/errors.ts';
 import type { Settling } from '../../schema/sync.ts';
 import type { Outcome, OutgoingRow } from '../application.ts';
 import type { HttpAnswer } from '../http/client.ts';
+import { withoutValues } from '../without-values.ts';
 import type { AnswersDeclaration } from './declaration.ts';
 import { findAll, findFirst, jsonPath, textOf, type Found, type JsonPath } from './json-path.ts';
 import { compileMatching, type Matching } from './matching.ts';
 import type { ObjectScope } from './scope.ts';
 
 /** A reason in which the row's own values are left out. */
-function withoutValues(reason: string, { match, fields }: OutgoingRow): string {
-  return [...Object.values(match), ...Object.values(fields)]
+function withoutValuesOf(reason: string, { match, fields }: OutgoingRow): string {
+  const values = [...Object.values(match), ...Object.values(fields)]
     .filter((value) => typeof value === 'string' && value.length > 3)
-    .map(String)
-    .toSorted((a, b) => b.length - a.length)
-    .reduce((text, value) => text.replaceAll(value, '…'), reason);
+    .map(String);
+  return withoutValues(reason, values);
 }
 
 const masked = (outcome: Outcome, row: OutgoingRow | undefined): Outcome =>
-  outcome.status === 'acknowledged' || row === undefined ? outcome : { ...outcome, reason: withoutValues(outcome.reason, row) };
+  outcome.status === 'acknowledged' || row === undefined ? outcome : { ...outcome, reason: withoutValuesOf(outcome.reason, row) };
 
 /** What an answer means for the rows of its request; throws `rejected` where a batch was refused as a whole. */
 export type ReadAnswer = (answer: HttpAnswer, rows: readonly OutgoingRow[], scope: ObjectScope) => readonly Outcome[];

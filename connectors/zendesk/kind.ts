@@ -1,5 +1,6 @@
 import { ExactNumber, type FieldValue } from '../../schema/value.ts';
 import type { Field, OutgoingRow } from '../application.ts';
+import { plainField } from '../plain-field.ts';
 
 /** What the API calls one kind of object. */
 export interface Kind {
@@ -11,14 +12,7 @@ export interface Kind {
   readonly fields: readonly Field[];
 }
 
-const field = (name: string, type: Field['type'] = 'string', more: Partial<Field> = {}): Field => ({
-  name,
-  type,
-  required: false,
-  readOnly: false,
-  unique: false,
-  ...more,
-});
+const field = (name: string, type: Field['type'] = 'string', more: Partial<Field> = {}): Field => plainField(name, type, more);
 const shared: readonly Field[] = [
   field('id', 'integer', { readOnly: true, unique: true }),
   field('external_id', 'string', { unique: true, maxLength: 255 }),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { applySchedules, backfill, scheduleOf, type Applied, type Scheduled } from '../../client/schedules.ts';
 import { toSyncSchedule } from '../../schema/schedule.ts';
-import type { SyncDefinition } from '../../schema/sync-definition.ts';
+import { defineSync } from '../kits/sync-definition.ts';
 import { openProject, sql, type TestProject } from '../pipeline-kit.ts';
 import { createDatabase, dropDatabase } from '../servers.ts';
 import { until } from '../workflows/until.ts';
@@ -49,29 +49,8 @@ describe('schedules', () => {
 
   it('of a continuous sync look for changes at its least interval, and a pause survives', async () => {
     const connection = { name: 'shop', type: 'postgres', settings: { url: 'postgres://nobody@127.0.0.1:1/none' } };
-    const definition: SyncDefinition = {
-      format: 1,
-      project: project.project,
-      name: 'continuous',
-      model: { name: 'customers', sql: 'SELECT 1 AS id', key: ['id'], after: [] },
-      warehouse: connection,
-      state: connection,
-      to: connection,
-      object: 'public.customers',
-      match: [{ column: 'id', field: 'id' }],
-      map: [],
-      mode: 'upsert',
-      deletes: 'delete',
-      maxDeleted: 0.5,
-      maxRejected: { share: 0.5 },
-      whenUnknown: 'at-most-once',
-      mappingChange: 'ask',
-      write: {},
-      alerts: [],
-      retention: { log: 1000, runs: 1000 },
-      minInterval: 15_000,
-      heartbeatTimeout: 60_000,
-    };
+    const to = { warehouse: connection, state: connection, to: connection, object: 'public.customers' };
+    const definition = defineSync({ project: project.project, name: 'continuous', ...to });
     const continuous: Scheduled = { runnable: { kind: 'sync', definition }, schedule: toSyncSchedule('continuous'), hash: 'one' };
     for (const { hash, change } of [
       { hash: 'one', change: 'created' },

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { MillraceError } from '../../../schema/errors.ts';
 import { ExactNumber, jsonText } from '../../../schema/value.ts';
 import type { OutgoingRow } from '../../application.ts';
+import { withoutValues } from '../../without-values.ts';
 import type { TargetTable } from './table.ts';
 
 /** Classes of SQLSTATE that say something of the rows: two of a batch are one, values, constraints, views' checks, what triggers raise. */
@@ -23,10 +24,10 @@ function reasonOf(error: pg.DatabaseError, rows: readonly OutgoingRow[]): string
   const values = Object.values({ ...only.match, ...only.fields }).flatMap((value) =>
     value === null ? [] : [typeof value === 'string' ? value : jsonText(value)],
   );
-  return values
-    .filter((value) => value.length > 2)
-    .toSorted((a, b) => b.length - a.length)
-    .reduce((text, value) => text.replaceAll(value, '…'), error.message);
+  return withoutValues(
+    error.message,
+    values.filter((value) => value.length > 2),
+  );
 }
 
 /** The failure of a batch for what its rows hold, as `rejected`; undefined when it is about something else. */
