@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { alerts } from './project-alert.ts';
 import { sharedStreamSettings, streamSettings } from './project-stream.ts';
+import { apiSettings } from './project-api.ts';
+import { gatewaySettings } from './project-gateway.ts';
 import { syncSettings } from './project-sync.ts';
 import { atLeastSecond, cadence, duration, size } from './quantity.ts';
 import { scheduleSettings } from './schedule.ts';
@@ -124,6 +126,14 @@ export function projectSchema<Connection extends z.ZodType>(connection: Connecti
       pipelines: z.record(identifier, pipelineSettings).describe('Name to pipeline.').optional(),
       models: z.record(identifier, modelSettings).describe('Name to model.').optional(),
       syncs: z.record(identifier, syncSettings).describe('Name to sync.').optional(),
+      apis: z
+        .record(
+          z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,62}$/, 'must be a name: letters, digits and "_", beginning with a letter, at most 63'),
+          apiSettings,
+        )
+        .describe('Name to API.')
+        .optional(),
+      gateway: gatewaySettings.optional(),
     })
     .describe('A Millrace project.');
 }

@@ -156,4 +156,52 @@ COMMENT ON COLUMN _millrace.syncs.identity IS 'Where the application writes to: 
 ALTER TABLE _millrace.sync_runs ADD COLUMN jobs jsonb;
 COMMENT ON COLUMN _millrace.sync_runs.jobs IS 'Jobs of the run that the application still works on, as far as anybody knows; the next run asks about them first.';
 `,
+  `
+CREATE TABLE _millrace.api_tokens (
+  project text NOT NULL, id text NOT NULL, name text NOT NULL, hash text NOT NULL,
+  role text, scopes text[] NOT NULL, claims jsonb NOT NULL,
+  expires_at timestamptz, created_at timestamptz NOT NULL DEFAULT now(), revoked_at timestamptz,
+  PRIMARY KEY (project, id));
+COMMENT ON TABLE _millrace.api_tokens IS 'Tokens of the gateway: of the secret there is a SHA-256 alone.';
+
+CREATE TABLE _millrace.audit (
+  project text NOT NULL, no bigint NOT NULL, at timestamptz NOT NULL,
+  actor text NOT NULL, action text NOT NULL, target text NOT NULL, result text NOT NULL, details jsonb NOT NULL,
+  previous text NOT NULL, hash text NOT NULL,
+  PRIMARY KEY (project, no));
+COMMENT ON TABLE _millrace.audit IS 'Who did what through the gateway and its commands. Each entry has the hash of the one before it.';
+CREATE FUNCTION _millrace.audit_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'DELETE' AND current_setting('millrace.retain', true) = 'on' THEN RETURN OLD; END IF;
+  RAISE EXCEPTION 'the audit log is append-only';
+END $$;
+CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE ON _millrace.audit FOR EACH ROW EXECUTE FUNCTION _millrace.audit_stays();
+CREATE TRIGGER audit_stays_whole BEFORE TRUNCATE ON _millrace.audit FOR EACH STATEMENT EXECUTE FUNCTION _millrace.audit_stays();
+
+CREATE TABLE _millrace.changes (
+  id bigint PRIMARY KEY, project text NOT NULL, dataset text NOT NULL, name text NOT NULL,
+  load_id uuid, rows bigint NOT NULL, at timestamptz NOT NULL);
+CREATE INDEX changes_at ON _millrace.changes (at);
+COMMENT ON TABLE _millrace.changes IS 'Commits to tables, in the order in which they became visible.';
+CREATE SEQUENCE _millrace.change_ids;
+CREATE FUNCTION _millrace.announce(project text, dataset text, name text, load_id uuid, rows bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE change _millrace.changes;
+BEGIN
+  -- Held to the end of the transaction: ids become visible in their order. So this is the last thing that a transaction does.
+  PERFORM pg_advisory_xact_lock(hashtextextended('millrace.changes', 0));
+  INSERT INTO _millrace.changes VALUES (nextval('_millrace.change_ids'), $1, $2, $3, $4, $5, clock_timestamp()) RETURNING * INTO change;
+  PERFORM pg_notify('millrace_changes', row_to_json(change)::text);
+END $$;
+COMMENT ON FUNCTION _millrace.announce IS 'Books and announces a commit to a table, in the transaction that makes it.';
+
+CREATE TABLE _millrace.webhook_cursors (
+  project text NOT NULL, webhook text NOT NULL, change_id bigint NOT NULL, at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (project, webhook));
+COMMENT ON TABLE _millrace.webhook_cursors IS 'Up to which change each outgoing webhook is done: taken by its address, or a dead letter.';
+CREATE TABLE _millrace.dead_letters (
+  project text NOT NULL, webhook text NOT NULL, change_id bigint NOT NULL, body text NOT NULL, reason text NOT NULL, attempts integer NOT NULL,
+  at timestamptz NOT NULL DEFAULT now(), replayed_at timestamptz,
+  PRIMARY KEY (project, webhook, change_id));
+COMMENT ON TABLE _millrace.dead_letters IS 'What the address of an outgoing webhook never took.';
+`,
 ];

@@ -1,0 +1,59 @@
+import type { DatasetColumn, DatasetRead, Filter, OutputField, ReadShape, SortKey } from '../schema/dataset.ts';
+import type { Caller } from './caller.ts';
+import { rulesOf, type View } from './view.ts';
+
+/** What a caller wants of a view, all of it checked. */
+export interface Wanted {
+  readonly fields: readonly OutputField[];
+  readonly filter?: Filter;
+  /** The key is added at its end. */
+  readonly sort: readonly SortKey[];
+  readonly limit: number;
+  readonly from?: readonly (string | null)[];
+  readonly backward?: boolean;
+  readonly shape: ReadShape;
+}
+
+/** The sort with the key at its end: total, so that cursors have a place in it. */
+export function totalSort(view: View, sort: readonly SortKey[]): readonly SortKey[] {
+  const first = sort.filter(({ column }, index) => sort.findIndex((other) => other.column === column) === index);
+  const rest = view.key.filter((column) => !first.some((one) => one.column === column));
+  return [...first, ...rest.map((column) => ({ column, descending: false }))];
+}
+
+/** What cursors of this view, role and sort begin with: one made by another role, or for another sort, is none here. */
+export function cursorPrefix(view: View, caller: Pick<Caller, 'role'>, sort: readonly SortKey[]): string {
+  const order = totalSort(view, sort).map(({ column, descending }) => `${descending ? '-' : ''}${column}`);
+  return [view.name, caller.role ?? '', ...order].join(' ');
+}
+
+/** The read of a view, with the rules of the caller's role. */
+export function readOf(view: View, caller: Caller, wanted: Wanted): DatasetRead {
+  const { sort, ...rest } = wanted;
+  return {
+    kind: 'read',
+    source: view.source,
+    rules: rulesOf(view, caller),
+    columns: columnsOf(view),
+    sort: totalSort(view, sort),
+    cursorPrefix: cursorPrefix(view, caller, sort),
+    ...rest,
+  };
+}
+
+const known = new WeakMap<View, Readonly<Record<string, DatasetColumn>>>();
+
+/** Columns of a view by name; one object for a view. */
+export function columnsOf(view: View): Readonly<Record<string, DatasetColumn>> {
+  const found = known.get(view);
+  if (found !== undefined) return found;
+  const made = Object.fromEntries([...view.columns].map(([name, { column }]) => [name, column]));
+  known.set(view, made);
+  return made;
+}
+
+/** Whether a column may be filtered, sorted, grouped or measured by: a mask would be seen through. */
+export function isUsable(view: View, name: string): boolean {
+  const found = view.columns.get(name);
+  return found !== undefined && found.mask === undefined;
+}

@@ -1,0 +1,125 @@
+import type { DatasetColumn, DatasetSource, Mask, RowRule } from '../schema/dataset.ts';
+import type { RelationDefinition, RoleDefinition } from '../schema/gateway-definition.ts';
+import type { Caller } from './caller.ts';
+import { shapeOfRelation, type Catalog, type PublishedApi } from './catalog.ts';
+import { Problem } from './problem.ts';
+
+/** A column as a role sees it; a masked one is shown and nothing else. */
+export interface ViewColumn {
+  readonly column: DatasetColumn;
+  readonly mask?: Mask;
+}
+
+export interface ViewRelation {
+  readonly definition: RelationDefinition;
+  /** What the role sees of the other dataset. */
+  readonly view: () => View;
+}
+
+/** What a role sees of a dataset: everything that a request may name. The same for all callers of the role. */
+export interface View {
+  /** The API's name; of a dataset without one, the API's and the relation's. */
+  readonly name: string;
+  readonly warehouse: string;
+  readonly source: DatasetSource;
+  readonly key: readonly string[];
+  readonly columns: ReadonlyMap<string, ViewColumn>;
+  readonly relations: ReadonlyMap<string, ViewRelation>;
+  /** As written in the project file. */
+  readonly rows: string | undefined;
+  readonly limit: { readonly default: number; readonly max: number };
+  /** Tables that it reads. */
+  readonly reads: readonly string[];
+  readonly description: string | undefined;
+}
+
+/** What a role sees of an API; undefined when the role has no part in it, which callers must not tell from an API that isn't there. */
+export function viewOf(catalog: Catalog, name: string, role: string | undefined): View | undefined {
+  const api = catalog.api(name);
+  if (api === undefined || role === undefined || !Object.hasOwn(api.definition.roles, role)) return undefined;
+  const granted = api.definition.roles[role];
+  return granted === undefined ? undefined : viewOfApi(catalog, api, granted, role);
+}
+
+function viewOfApi(catalog: Catalog, api: PublishedApi, granted: RoleDefinition, role: string): View {
+  const { definition, shape } = api;
+  const sees = (name: string): boolean => granted.fields === 'all' || granted.fields.includes(name) || definition.key.includes(name);
+  return {
+    name: definition.name,
+    warehouse: definition.warehouse,
+    source: definition.source,
+    key: definition.key,
+    columns: new Map(
+      shape.columns.filter(({ name }) => sees(name)).map((column) => [column.name, viewColumn(column, granted.mask[column.name])]),
+    ),
+    relations: new Map(
+      Object.entries(definition.relations)
+        .filter(([name]) => sees(name))
+        .flatMap(([name, relation]): [string, ViewRelation][] => {
+          const view = relationView(catalog, api, name, relation, role);
+          return view === undefined ? [] : [[name, { definition: relation, view }]];
+        }),
+    ),
+    rows: granted.rows,
+    limit: definition.limit,
+    reads: shape.reads,
+    description: definition.description,
+  };
+}
+
+function relationView(
+  catalog: Catalog,
+  api: PublishedApi,
+  name: string,
+  relation: RelationDefinition,
+  role: string,
+): (() => View) | undefined {
+  const { definition } = api;
+  if (relation.api !== undefined) {
+    const other = relation.api;
+    if (!Object.hasOwn(catalog.api(other)?.definition.roles ?? {}, role)) return undefined;
+    return () => {
+      const view = viewOf(catalog, other, role);
+      if (view === undefined)
+        throw new Problem(503, 'Changed', 'What is published changes just now; try again.', { headers: { 'retry-after': '1' } });
+      return view;
+    };
+  }
+  const shape = shapeOfRelation(api, name, relation, catalog);
+  if (shape === undefined) return undefined;
+  const { fields } = relation;
+  const columns = shape.columns.filter((column) => fields === 'all' || fields.includes(column.name));
+  const view: View = {
+    name: `${definition.name}.${name}`,
+    warehouse: definition.warehouse,
+    source: relation.source,
+    key: [],
+    columns: new Map(columns.map((column) => [column.name, viewColumn(column, undefined)])),
+    relations: new Map(),
+    rows: undefined,
+    limit: definition.limit,
+    reads: shape.reads,
+    description: undefined,
+  };
+  return () => view;
+}
+
+function viewColumn(column: DatasetColumn, mask: Mask | undefined): ViewColumn {
+  return mask === undefined ? { column } : { column, mask };
+}
+
+const claimReference = /\$\{claim:([^}]+)\}/g;
+
+/** Names of the claims that a rule uses. */
+export const claimsOf = (rows: string): readonly string[] => [...rows.matchAll(claimReference)].map(([, name = '']) => name);
+
+/** The view's condition on rows for this caller. Throws 403 when the token lacks a claim that it needs: nothing is shown then. */
+export function rulesOf(view: View, caller: Pick<Caller, 'claims'>): readonly RowRule[] {
+  if (view.rows === undefined) return [];
+  const values = claimsOf(view.rows).map((name) => {
+    const value = Object.hasOwn(caller.claims, name) ? caller.claims[name] : undefined;
+    if (value !== undefined && value !== null) return value;
+    throw new Problem(403, 'Claim missing', `The token has no claim "${name}", which decides on the rows of ${view.name}.`);
+  });
+  return [{ parts: view.rows.split(/\$\{claim:[^}]+\}/), values }];
+}
