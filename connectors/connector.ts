@@ -7,6 +7,8 @@ import type { Column } from '../schema/column.ts';
 import type { Step } from '../schema/step.ts';
 import type { Application, ApplicationContext, ApplicationRequest } from './application.ts';
 import type { Attempt, CheckReport } from './attempt.ts';
+import type { Datasets, DatasetsOptions } from './datasets.ts';
+import type { GatewayBooks } from './gateway-books.ts';
 import type { ModelRows, SyncBooks } from './sync-books.ts';
 
 export type { Attempt, CheckReport } from './attempt.ts';
@@ -180,4 +182,8 @@ export interface Connector<Settings> {
   ) => Promise<Application>;
   /** A database that can hold the books of syncs. */
   readonly openSyncBooks?: (settings: Settings, name: string) => Promise<SyncBooks>;
+  /** A warehouse whose datasets the gateway publishes. */
+  readonly openDatasets?: (settings: Settings, name: string, options: DatasetsOptions) => Promise<Datasets>;
+  /** A warehouse that can hold the books of the gateway. */
+  readonly openGatewayBooks?: (settings: Settings, name: string) => Promise<GatewayBooks>;
 }

@@ -2,7 +2,9 @@ import { MillraceError } from '../schema/errors.ts';
 import type { Application, ApplicationContext, ApplicationRequest } from './application.ts';
 import { braze } from './braze/index.ts';
 import type { Connector, Source, Warehouse } from './connector.ts';
+import type { Datasets, DatasetsOptions } from './datasets.ts';
 import { files } from './files/index.ts';
+import type { GatewayBooks } from './gateway-books.ts';
 import { hubspot } from './hubspot/index.ts';
 import { postgres } from './postgres/index.ts';
 import { salesforce } from './salesforce/index.ts';
@@ -16,6 +18,8 @@ interface Kind {
   openWarehouse(settings: unknown, name: string): Promise<Warehouse>;
   openApplication(settings: unknown, name: string, request: ApplicationRequest, context: ApplicationContext): Promise<Application>;
   openSyncBooks(settings: unknown, name: string): Promise<SyncBooks>;
+  openDatasets(settings: unknown, name: string, options: DatasetsOptions): Promise<Datasets>;
+  openGatewayBooks(settings: unknown, name: string): Promise<GatewayBooks>;
 }
 
 function kind<Settings>(connector: Connector<Settings>): Kind {
@@ -43,6 +47,14 @@ function kind<Settings>(connector: Connector<Settings>): Kind {
     async openSyncBooks(settings, name) {
       if (connector.openSyncBooks === undefined) throw cannot(name, 'place for the books of a sync');
       return await connector.openSyncBooks(parse(settings, name), name);
+    },
+    async openDatasets(settings, name, options) {
+      if (connector.openDatasets === undefined) throw cannot(name, 'warehouse of an API');
+      return await connector.openDatasets(parse(settings, name), name, options);
+    },
+    async openGatewayBooks(settings, name) {
+      if (connector.openGatewayBooks === undefined) throw cannot(name, 'place for the books of the gateway');
+      return await connector.openGatewayBooks(parse(settings, name), name);
     },
   };
 }
