@@ -2,8 +2,10 @@ import type pg from 'pg';
 import type { Committed, Load, Manifest, Prepared } from '../../../schema/load.ts';
 import type { Attempt } from '../../connector.ts';
 import { quoteTable } from '../sql.ts';
+import { announceLoad } from './announce.ts';
 import { append } from './append.ts';
 import { bookLoad, readCommitted } from './book-load.ts';
+import { ensureBooks } from './books.ts';
 import { changeKey } from './change-key.ts';
 import { OrderNeeded } from './clean-keys.ts';
 import { notesOfGone, planContract, refuseLossy } from './contract.ts';
@@ -43,6 +45,8 @@ export async function commit(
   await using session = await openSession(context, attempt, load);
   const done = await session.run(async (client) => {
     await endEarlierSessions(client);
+    // Prepared by an older worker, perhaps, which knew older books.
+    await ensureBooks(client);
     return await committedBefore(client, load);
   });
   if (done !== undefined) return done;
@@ -100,7 +104,14 @@ async function commitOnce(client: pg.Client, load: Load, prepared: Prepared, man
   await bookTable(client, load, target !== undefined && load.definition.adopt);
   await client.query(`DROP TABLE IF EXISTS ${table.name}`);
   const notes = [...contract.notes, ...notesOfGone(load, target)];
-  return await withReconcile(client, load, await bookLoad.close(client, load, manifest, delivered, notes));
+  const committed = await withReconcile(client, load, await bookLoad.close(client, load, manifest, delivered, notes));
+  await announceLoad(client, load, delivered, target === undefined || replacesAll(load, fence.rebuild));
+  return committed;
+}
+
+/** Whether nothing of what the target held stays for sure: a commit of no rows is a change then too. */
+function replacesAll(load: Load, rebuild: boolean): boolean {
+  return rebuild || (load.definition.mode === 'replace' && load.retries === undefined && !load.reconciles);
 }
 
 /** Counts what is to be delivered and checks it against the manifest; a swap with a key leaves that to the key's index. */

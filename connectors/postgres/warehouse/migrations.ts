@@ -194,6 +194,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION _millrace.announce IS 'Books and announces a commit to a table, in the transaction that makes it.';
 
+CREATE TABLE _millrace.forgotten_changes (project text PRIMARY KEY, change_id bigint NOT NULL);
+COMMENT ON TABLE _millrace.forgotten_changes IS 'The latest change of each project that is kept no longer: who stopped reading before it has missed some.';
+
 CREATE TABLE _millrace.webhook_cursors (
   project text NOT NULL, webhook text NOT NULL, change_id bigint NOT NULL, at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (project, webhook));

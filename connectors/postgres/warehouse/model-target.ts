@@ -20,6 +20,8 @@ export interface ModelBuild {
 }
 
 interface Result {
+  /** False when a view stayed as it was. */
+  readonly changed: boolean;
   readonly rows: number;
   readonly notes: readonly string[];
 }
@@ -29,6 +31,7 @@ export async function buildView({ client, model, into, sql }: ModelBuild): Promi
   const name = quoteTable(into);
   const there = await findTarget(client, into);
   if (there !== undefined && there.kind !== 'v') throw otherKind(model.name, into);
+  const before = await viewText(client, name);
   await client.query('SAVEPOINT replace');
   try {
     await client.query(`CREATE OR REPLACE VIEW ${name} AS ${sql}`);
@@ -37,7 +40,13 @@ export async function buildView({ client, model, into, sql }: ModelBuild): Promi
     await client.query('ROLLBACK TO SAVEPOINT replace');
     await replaceView(client, model.name, name, sql, there.oid);
   }
-  return { rows: 0, notes: [] };
+  return { changed: (await viewText(client, name)) !== before, rows: 0, notes: [] };
+}
+
+/** A view's query as the server has it; null when there is no view. */
+async function viewText(client: pg.Client, name: string): Promise<string | null> {
+  const { rows } = await client.query<{ text: string | null }>('SELECT pg_get_viewdef(to_regclass($1)) AS text', [name]);
+  return rows[0]?.text ?? null;
 }
 
 async function replaceView(client: pg.Client, model: string, name: string, sql: string, oid: string): Promise<void> {
@@ -67,7 +76,11 @@ export async function buildTable(build: ModelBuild): Promise<Result> {
   const dependents = old === undefined ? [] : await findDependents(client, old.oid);
   if (old !== undefined && dependents.length > 0) await fillTable(build, scratch, old, dependents);
   else await swapTable(build, scratch, old);
-  return { rows: rowCount ?? 0, notes: dependents.length === 0 ? [] : [`filled in place, for the table carries ${dependents.join(', ')}`] };
+  return {
+    changed: true,
+    rows: rowCount ?? 0,
+    notes: dependents.length === 0 ? [] : [`filled in place, for the table carries ${dependents.join(', ')}`],
+  };
 }
 
 async function swapTable({ client, model, into, scratch: name }: ModelBuild, scratch: string, old: TargetTable | undefined): Promise<void> {

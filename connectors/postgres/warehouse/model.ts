@@ -5,6 +5,7 @@ import { MillraceError } from '../../../schema/errors.ts';
 import type { Target } from '../../../schema/stream.ts';
 import type { Attempt, Built } from '../../connector.ts';
 import { quoteIdentifier, quoteTable } from '../sql.ts';
+import { announceModel } from './announce.ts';
 import { ensureBooks, ensureSchema } from './books.ts';
 import { checkRules } from './model-rules.ts';
 import { queryFailed } from './model-query.ts';
@@ -46,13 +47,14 @@ async function build(client: pg.Client, model: ModelDefinition): Promise<Built> 
   const digest = createHash('sha256').update(`${into.schema}.${into.table}`).digest('hex').slice(0, 24);
   await usualPath(client, into.schema);
   const target = { client, model, into, sql, scratch: `m_${digest}` };
-  const built = model.build === 'view' ? await buildView(target) : await buildTable(target);
+  const { changed, ...built } = model.build === 'view' ? await buildView(target) : await buildTable(target);
   await client.query(
     `INSERT INTO _millrace.tables (table_schema, table_name, project, pipeline, stream, adopted) VALUES ($1, $2, $3, $4, '', false)
      ON CONFLICT (table_schema, table_name) DO NOTHING`,
     [into.schema, into.table, model.project, model.name],
   );
   if (model.build === 'view') await checkRules(client, model, quoteTable(into));
+  if (changed) await announceModel(client, model, into, built.rows);
   return { skipped: false, ...built };
 }
 

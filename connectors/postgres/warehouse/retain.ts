@@ -27,8 +27,25 @@ export async function retain(context: WarehouseContext, retention: Retention, at
        DELETE FROM _millrace.load_files_unlogged WHERE load_id IN (SELECT load_id FROM gone)`,
       [project, pipeline, loads / 1000],
     );
+    await forgetChanges(client, project, pipeline, loads);
     await dropOrphans(client);
   });
+}
+
+/** Forgets announced commits as loads are, those of models with them, but none that a webhook has yet to tell; one that went out of use holds nothing back for longer than a month. */
+async function forgetChanges(client: pg.Client, project: string, pipeline: string, age: number): Promise<void> {
+  await client.query(
+    `WITH gone AS (
+       DELETE FROM _millrace.changes c
+       WHERE c.project = $1 AND (c.name = $2 OR NOT EXISTS (SELECT FROM _millrace.state s WHERE (s.project, s.pipeline) = ($1, c.name)))
+         AND c.at < now() - make_interval(secs => $3)
+         AND NOT EXISTS (SELECT FROM _millrace.webhook_cursors w WHERE w.project = $1 AND w.change_id < c.id AND w.at > now() - interval '30 days')
+       RETURNING c.id),
+     latest AS (SELECT max(id) AS id FROM gone)
+     INSERT INTO _millrace.forgotten_changes (project, change_id) SELECT $1, id FROM latest WHERE id IS NOT NULL
+     ON CONFLICT (project) DO UPDATE SET change_id = greatest(forgotten_changes.change_id, excluded.change_id)`,
+    [project, pipeline, age / 1000],
+  );
 }
 
 /** Drops tables of loads that hold no fence any more: their workers died before they could. One that is in use waits for the next time. */
