@@ -7,7 +7,7 @@ export interface NewToken {
   /** SHA-256 of the secret part, hex. */
   readonly hash: string;
   readonly role: string | undefined;
-  /** `api`, `api:<name>`, `changes`, `ingest:<connection>`, `ingest`. */
+  /** `api`, `api:<name>`, `changes`, `ingest`, `ingest:<connection>`, `trigger:<name>`. */
   readonly scopes: readonly string[];
   readonly claims: Readonly<Record<string, unknown>>;
   readonly expiresAt: Date | undefined;
@@ -27,6 +27,8 @@ export interface AuditEntry {
   readonly target: string;
   readonly result: string;
   readonly details: Readonly<Record<string, unknown>>;
+  /** When it was; by default when it is booked. */
+  readonly at?: Date;
 }
 
 /** A commit to a table, in the order in which commits became visible. */
