@@ -16,6 +16,8 @@ export const gatewayDefaults = {
   audit: '365 days',
   max_cost: 1000,
   max_depth: 6,
+  algorithms: ['RS256', 'ES256', 'EdDSA'],
+  role_claim: 'role',
 } as const;
 
 const secret = (description: string): z.ZodString => z.string().describe(`${description} By reference.`);
@@ -28,9 +30,9 @@ const jwt = z
     algorithms: z
       .array(z.enum(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']))
       .min(1)
-      .meta({ description: 'Signatures that are accepted.', default: ['RS256', 'ES256', 'EdDSA'] })
+      .meta({ description: 'Signatures that are accepted.', default: gatewayDefaults.algorithms })
       .optional(),
-    role_claim: z.string().min(1).meta({ description: 'The claim that names the role.', default: 'role' }).optional(),
+    role_claim: z.string().min(1).meta({ description: 'The claim that names the role.', default: gatewayDefaults.role_claim }).optional(),
     max_age: duration().describe('The oldest `iat` that is accepted.').optional(),
     allow_private: z.boolean().meta({ description: 'Whether `jwks` may be in a private network.', default: false }).optional(),
   })
@@ -88,7 +90,7 @@ export const gatewaySettings = z
     jwt: jwt.optional(),
     cors: z.array(z.string().min(1)).describe('Origins of browsers that may call. Default: none.').optional(),
     redis: z
-      .strictObject({ url: secret('`redis://…`.') })
+      .strictObject({ url: z.string().min(1).describe('`redis://…` or `rediss://…`; a password only by reference.') })
       .describe('Shares cache and rate limits between gateways.')
       .optional(),
     mask_key: secret('Key of `mask: hash`; a new key gives new hashes.').optional(),
@@ -133,10 +135,7 @@ export const gatewaySettings = z
           .meta({ description: 'Levels of a query.', default: gatewayDefaults.max_depth })
           .optional(),
         max_cost: z.number().int().min(1).meta({ description: 'Estimated cost of a query.', default: gatewayDefaults.max_cost }).optional(),
-        graphiql: z
-          .boolean()
-          .meta({ description: 'The page to try it, also where it listens to other machines.', default: false })
-          .optional(),
+        graphiql: z.boolean().describe('The page to try it. Default: where it listens to this machine alone.').optional(),
       })
       .describe('Limits of GraphQL.')
       .optional(),

@@ -1,10 +1,12 @@
 import { definitionFormat, type ConnectionDefinition, type ModelDefinition, type PipelineDefinition } from '../../schema/definition.ts';
 import { MillraceError } from '../../schema/errors.ts';
+import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
 import { pipelineDefaults, type PipelineSettings } from '../../schema/project.ts';
 import { accepted, parseCadence, parseDuration, parseSize } from '../../schema/quantity.ts';
 import { toSchedule, toSyncSchedule, type Schedule } from '../../schema/schedule.ts';
 import type { SyncDefinition } from '../../schema/sync-definition.ts';
 import { connectionOf, heartbeatTimeout, toAlerts, toConnection, type Context } from './connection-definitions.ts';
+import { toGateway } from './gateway-definitions.ts';
 import { definitionHash } from './hash.ts';
 import type { LoadedProject } from './load.ts';
 import { layered } from './merge.ts';
@@ -29,6 +31,8 @@ export interface Definitions {
   readonly pipelines: ReadonlyMap<string, Defined<PipelineDefinition>>;
   readonly models: ReadonlyMap<string, Defined<ModelDefinition>>;
   readonly syncs: ReadonlyMap<string, Defined<SyncDefinition>>;
+  /** Undefined for a project that publishes nothing and takes no events in. */
+  readonly gateway: GatewayDefinition | undefined;
 }
 
 /** Fills in every default; paths become absolute, secrets stay references. Throws `config` when a definition is too large to travel. */
@@ -37,16 +41,18 @@ export function toDefinitions(loaded: LoadedProject): Definitions {
   const connections = mapped(project.connections, (name, settings) => toConnection(name, settings, folder));
   const context: Context = { project, connections, queries: loaded.queries };
   const models = mapped(project.models, (name, settings) => toModel(name, settings, context));
+  const pipelines = mapped(project.pipelines, (name, settings) =>
+    defined({ ...toPipeline(name, settings, context), models: modelsAfter(name, models) }, scheduleOf(settings.schedule)),
+  );
   return {
     project: loaded.name,
     connections,
-    pipelines: mapped(project.pipelines, (name, settings) =>
-      defined({ ...toPipeline(name, settings, context), models: modelsAfter(name, models) }, scheduleOf(settings.schedule)),
-    ),
+    pipelines,
     models: new Map([...models].map(([name, model]) => [name, defined(model, scheduleOf(project.models?.[name]?.schedule))])),
     syncs: mapped(project.syncs, (name, settings) =>
       defined(toSync(name, settings, { context, models }), settings.schedule === undefined ? undefined : toSyncSchedule(settings.schedule)),
     ),
+    gateway: toGateway({ ...context, folder, models, pipelines: [...pipelines.values()].map(({ definition }) => definition) }),
   };
 }
 

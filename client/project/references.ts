@@ -4,7 +4,7 @@ import { wrong, type Finding, type Path } from './finding.ts';
 const reference = /\$\{(?:env:[A-Za-z_]\w*(?::-[^}]*)?|file:[^}]+)\}/g;
 
 /** Settings that are secrets as a whole, wherever they stand. */
-const secretName = /(?:^|[_-])(?:token|password|passphrase|secret|api[_-]?key|(?:private|signing|access|rest)_key|authorization)$/i;
+const secretName = /(?:^|[_-])(?:token|password|passphrase|secret|api[_-]?key|(?:private|signing|access|rest|mask)_key|authorization)$/i;
 
 /** What is wrong with the references and secrets in a connection's settings, however deep. */
 export function secretFindings(settings: Readonly<Record<string, unknown>>, path: Path, name: string): readonly Finding[] {
@@ -60,10 +60,12 @@ function isReference(text: string): boolean {
   return /^\$\{(?:env:[A-Za-z_]\w*(?::-)?|file:[^}]+)\}$/.test(text);
 }
 
-/** References outside of connections: nothing would resolve them. */
+/** References outside of connections and the gateway's secrets: nothing would resolve them. */
 export function misplacedReferences(value: unknown, path: Path): readonly Finding[] {
   if (typeof value === 'string') {
-    return /\$\{(?:env|file):/.test(value) ? [wrong(path, 'has a reference to a secret; only settings of connections can have one.')] : [];
+    return /\$\{(?:env|file):/.test(value)
+      ? [wrong(path, 'has a reference to a secret; only settings of connections, and secrets of the gateway, can have one.')]
+      : [];
   }
   if (Array.isArray(value)) return value.flatMap((item, index) => misplacedReferences(item, [...path, index]));
   if (typeof value !== 'object' || value === null) return [];

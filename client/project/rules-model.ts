@@ -11,8 +11,8 @@ export function modelFindings(project: ProjectFile): readonly Finding[] {
   });
 }
 
-/** The connection that a model runs in: its own, or the one that all pipelines load, or the only one that could be. */
-export function warehouseOf(project: ProjectFile, model: ModelSettings): string | undefined {
+/** The connection that a model or API is in: its own, or the one that all pipelines load, or the only one that could be. */
+export function warehouseOf(project: ProjectFile, model: Pick<ModelSettings, 'warehouse'>): string | undefined {
   if (model.warehouse !== undefined) return model.warehouse;
   const loaded = new Set(Object.values(project.pipelines ?? {}).map(({ to }) => to.split('.')[0]));
   const candidates =

@@ -1,8 +1,11 @@
 import { wrong, type Finding, type Path } from './finding.ts';
 import { misplacedReferences, secretFindings } from './references.ts';
 import { alertFindings, lateFindings } from './rules-alert.ts';
+import { apiFindings } from './rules-api.ts';
 import { connectionFindings } from './rules-connection.ts';
+import { gatewayFindings, isGatewaySecret } from './rules-gateway.ts';
 import { modelFindings } from './rules-model.ts';
+import { misplacedClaims } from './rules-row.ts';
 import { streamFindings } from './rules-stream.ts';
 import { syncFindings } from './rules-sync.ts';
 import type { ProjectFile } from './schema.ts';
@@ -12,7 +15,8 @@ export function findingsOf(project: ProjectFile): readonly Finding[] {
   const { connections, ...rest } = project;
   return [
     ...Object.entries(connections).flatMap(([name, settings]) => secretFindings(settings, ['connections', name], name)),
-    ...misplacedReferences(rest, []),
+    ...misplacedReferences(rest, []).filter(({ path }) => !isGatewaySecret(path)),
+    ...misplacedClaims(rest, []),
     ...sharedNames(project),
     ...alertFindings(project, project.defaults?.alerts, ['defaults', 'alerts']),
     ...Object.keys(project.pipelines ?? {}).flatMap((name) => pipelineFindings(project, name)),
@@ -20,6 +24,8 @@ export function findingsOf(project: ProjectFile): readonly Finding[] {
     ...modelFindings(project),
     ...Object.entries(project.models ?? {}).flatMap(([name, model]) => alertFindings(project, model.alerts, ['models', name, 'alerts'])),
     ...syncFindings(project),
+    ...apiFindings(project),
+    ...gatewayFindings(project),
   ];
 }
 
