@@ -22,9 +22,21 @@ async function inputOf(
   plan: PlanFile,
   ref: StagedFile,
   part: TransformStepInput['parts'][number],
-): Promise<TransformInput> {
+): Promise<TransformInput & AsyncDisposable> {
   const { format = csv, label } = partitionOf(plan, part.no);
-  return { path: await deps.staging.local(fromPart(ref, part.file, format)), format, partition: part.no, label };
+  const local = await deps.staging.local(fromPart(ref, part.file, format));
+  return { path: local.path, format, partition: part.no, label, [Symbol.asyncDispose]: () => local[Symbol.asyncDispose]() };
+}
+
+/** The files that one transform reads, on this host until it has ended. */
+async function inputsOf(deps: Dependencies, plan: PlanFile, { plan: ref, parts }: TransformStepInput) {
+  const opened = await Promise.allSettled(parts.map((part) => inputOf(deps, plan, ref, part)));
+  const files = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const dispose = async (): Promise<void> => void (await Promise.all(files.map((file) => file[Symbol.asyncDispose]())));
+  const failed = opened.find((one) => one.status === 'rejected');
+  if (failed === undefined) return { files, [Symbol.asyncDispose]: dispose };
+  await dispose();
+  throw failed.reason;
 }
 
 /** Reads a file to its end, so that its checksum is verified: `staging-lost` when it isn't what was extracted. */
@@ -60,13 +72,13 @@ export const createTransform = (deps: Dependencies) =>
     const plan = await readPlan(deps.staging, input.plan);
     const { load, pipeline } = plan;
     const attempt = currentAttempt(load.id, 'transform', input.no);
-    const inputs = await Promise.all(input.parts.map((part) => inputOf(deps, plan, input.plan, part)));
+    await using inputs = await inputsOf(deps, plan, input);
     await using scratch = await scratchPaths(deps);
     const [result] = await Promise.all([
       runTransform({
         pipeline: pipeline.name,
         stream: load.stream,
-        inputs,
+        inputs: inputs.files,
         columns: plan.input,
         steps: plan.steps,
         output: load.columns,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { MillraceError } from '../schema/errors.ts';
 
-/** The keys that payloads are encrypted with before they reach a Temporal server. */
+/** Keys that encrypt what is stored: payloads in a Temporal server, staged files. */
 export interface PayloadKeys {
   /** Id of the key that encrypts; the others only decrypt. */
   readonly current: string;
@@ -42,22 +42,30 @@ function parseKeys(text: string, place: string): PayloadKeys {
   return { current, byId };
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
- * The keys of `MILLRACE_PAYLOAD_KEYS` (`id:base64[,id:base64…]`, the first encrypts) or of the file that `MILLRACE_PAYLOAD_KEYS_FILE`
- * names; undefined where neither is set: payloads stay in clear then. Throws `config` saying what is wrong, without a key in it.
+ * The keys of a variable (`id:base64[,id:base64…]`, the first encrypts) or of the file that the variable with `_FILE` names; undefined
+ * where neither is set. Throws `config` saying what is wrong, without a key in it.
  */
-export async function readPayloadKeys(environment: Readonly<Record<string, string | undefined>>): Promise<PayloadKeys | undefined> {
-  const text = environment['MILLRACE_PAYLOAD_KEYS'] ?? '';
-  const path = environment['MILLRACE_PAYLOAD_KEYS_FILE'] ?? '';
-  if (text !== '' && path !== '') {
-    throw new MillraceError('config', 'MILLRACE_PAYLOAD_KEYS and MILLRACE_PAYLOAD_KEYS_FILE are both set: keep one of them');
-  }
-  if (text !== '') return parseKeys(text, 'MILLRACE_PAYLOAD_KEYS');
+async function readKeys(environment: Environment, name: string): Promise<PayloadKeys | undefined> {
+  const text = environment[name] ?? '';
+  const path = environment[`${name}_FILE`] ?? '';
+  if (text !== '' && path !== '') throw new MillraceError('config', `${name} and ${name}_FILE are both set: keep one of them`);
+  if (text !== '') return parseKeys(text, name);
   if (path === '') return undefined;
   try {
-    return parseKeys(await readFile(path, 'utf8'), `MILLRACE_PAYLOAD_KEYS_FILE (${path})`);
+    return parseKeys(await readFile(path, 'utf8'), `${name}_FILE (${path})`);
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause;
-    throw new MillraceError('config', `MILLRACE_PAYLOAD_KEYS_FILE: ${path} can't be read`, { cause });
+    throw new MillraceError('config', `${name}_FILE: ${path} can't be read`, { cause });
   }
 }
+
+/** The keys of `MILLRACE_PAYLOAD_KEYS`, for what Temporal stores; without them payloads stay in clear. */
+export const readPayloadKeys = async (environment: Environment): Promise<PayloadKeys | undefined> =>
+  await readKeys(environment, 'MILLRACE_PAYLOAD_KEYS');
+
+/** The keys of `MILLRACE_STAGING_KEYS`, for staged files; without them they stay in clear. */
+export const readStagingKeys = async (environment: Environment): Promise<PayloadKeys | undefined> =>
+  await readKeys(environment, 'MILLRACE_STAGING_KEYS');

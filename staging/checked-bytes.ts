@@ -9,21 +9,29 @@ export interface Sum {
   readonly sha256: string;
 }
 
-/**
- * Writes bytes to a file in large strokes, one in flight while the next is collected, and sums them on the way.
- * Chunks are not copied: whoever yields them leaves them alone afterwards.
- */
-export async function writeChecked(file: FileHandle, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Sum> {
+/** Hands bytes on and sums them; `told` is called at their end. */
+export async function* summed(bytes: AsyncIterable<Uint8Array>, told: (sum: Sum) => void): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   let total = 0;
+  for await (const chunk of bytes) {
+    hash.update(chunk);
+    total += chunk.byteLength;
+    yield chunk;
+  }
+  told({ bytes: total, sha256: hash.digest('hex') });
+}
+
+/**
+ * Writes bytes to a file in large strokes, one in flight while the next is collected. Chunks are not copied: whoever yields them leaves
+ * them alone afterwards.
+ */
+export async function writeBytes(file: FileHandle, bytes: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
   let collected: Uint8Array[] = [];
   let collectedBytes = 0;
   let inFlight = Promise.resolve();
   for await (const chunk of bytes) {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     if (chunk.byteLength === 0) continue;
-    hash.update(chunk);
-    total += chunk.byteLength;
     collected.push(chunk);
     collectedBytes += chunk.byteLength;
     if (collectedBytes < chunkBytes) continue;
@@ -33,10 +41,9 @@ export async function writeChecked(file: FileHandle, bytes: AsyncIterable<Uint8A
     collected = [];
     collectedBytes = 0;
   }
-  signal.throwIfAborted();
+  signal?.throwIfAborted();
   await inFlight;
   await writeAll(file, collected);
-  return { bytes: total, sha256: hash.digest('hex') };
 }
 
 /** `writev` may write less than it was given; the rest follows. */
@@ -57,20 +64,22 @@ function dropBytes(chunks: readonly Uint8Array[], count: number): readonly Uint8
   return [];
 }
 
-/** Reads a file in chunks and sums it; `verify` is called before the last chunk is handed on, so that what it throws is seen in time. */
-export async function* readChecked(file: FileHandle, verify: (sum: Sum) => void): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256');
-  let total = 0;
+/** The bytes of a file from a position on, in chunks of their own. */
+export async function* readBytes(file: FileHandle, from = 0): AsyncGenerator<Uint8Array> {
+  for (let position = from; ;) {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(chunkBytes), 0, chunkBytes, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/** Hands bytes on and sums them; `verify` is called before the last chunk is handed on, so that what it throws is seen in time. */
+export async function* checked(bytes: AsyncIterable<Uint8Array>, verify: (sum: Sum) => void): AsyncGenerator<Uint8Array> {
   let held: Uint8Array | undefined;
-  for (;;) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(chunkBytes), 0, chunkBytes);
-    if (bytesRead === 0) break;
-    const chunk = buffer.subarray(0, bytesRead);
-    hash.update(chunk);
-    total += bytesRead;
+  for await (const chunk of summed(bytes, verify)) {
     if (held !== undefined) yield held;
     held = chunk;
   }
-  verify({ bytes: total, sha256: hash.digest('hex') });
   if (held !== undefined) yield held;
 }

@@ -4,50 +4,66 @@ import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { MillraceError } from '../schema/errors.ts';
 import type { StagedFile, StagedFormat } from '../schema/load.ts';
-import { readChecked, type Sum, writeChecked } from './checked-bytes.ts';
+import { checked, readBytes, type Sum, summed, writeBytes } from './checked-bytes.ts';
 import { explainDiskFault } from './disk-faults.ts';
+import type { StagingKeys } from './keys.ts';
 import { isStagedName } from './name.ts';
-import type { Staging } from './staging.ts';
+import { maxHeaderBytes, readHeader, seal, SealBroken, sealedSize, unseal } from './sealed-bytes.ts';
+import type { LocalFile, Staging } from './staging.ts';
 import { identifyStore, type Store } from './store-id.ts';
 
 const scratchFolder = '.scratch';
+
+export interface FolderStagingOptions {
+  /** Files are encrypted with them. Files from before there were keys stay readable. */
+  readonly keys?: StagingKeys | undefined;
+  /** Where tools write, and read what is decrypted for them. Default: `.scratch` below the root. */
+  readonly scratch?: string | undefined;
+}
+
+/** A folder as this process has opened it. */
+interface Place {
+  readonly folder: string;
+  readonly scratch: string;
+  readonly store: Store;
+  readonly keys: StagingKeys | undefined;
+}
 
 /**
  * Staging in a folder of one host, or one that all hosts mount. Files are written in `.scratch` below the root and renamed when
  * they are durable. What Millrace makes is readable by its own user only.
  */
-export async function openFolderStaging(root: string): Promise<Staging> {
+export async function openFolderStaging(root: string, options: FolderStagingOptions = {}): Promise<Staging> {
   const folder = resolve(root);
-  const store = await openStore(folder);
+  const scratch = options.scratch === undefined ? join(folder, scratchFolder) : resolve(options.scratch);
+  const store = await openStore(folder, scratch);
+  const place: Place = { folder, scratch, store, keys: options.keys };
   return {
     id: store.id,
+    encrypts: options.keys !== undefined,
     write: async (name, format, bytes, rows, signal) => {
-      const sum = await publish(folder, scratchPath(folder), name, (file) => writeChecked(file, bytes, signal), 'wx');
+      const sum = await write(place, name, bytes, signal);
       return reference(store, name, format, rows(), sum);
     },
     scratch: async () => {
-      await mkdir(join(folder, scratchFolder), { recursive: true, mode: 0o700 });
-      return scratchPath(folder);
+      await mkdir(scratch, { recursive: true, mode: 0o700 });
+      return join(scratch, randomUUID());
     },
-    adopt: async (path, name, format, rows, beat) => {
-      const sum = await publish(folder, path, name, (file) => sumOf(file, beat), 'r+');
-      return reference(store, name, format, rows, sum);
-    },
-    read: (file) => readFile(folder, store, file),
-    local: async (file) => {
-      const handle = await openStaged(folder, store, file);
-      await handle.close();
-      return join(folder, file.name);
-    },
+    adopt: async (path, name, format, rows, beat) => reference(store, name, format, rows, await adopt(place, path, name, beat)),
+    read: (file) => readFile(place, file),
+    local: async (file) => await localFile(place, file),
     list: (name) => foldersOldestFirst(pathOf(folder, name)),
     remove: (name) => rm(pathOf(folder, name), { recursive: true, force: true, maxRetries: 3 }),
-    sweep: (age) => sweepScratch(join(folder, scratchFolder), age),
+    sweep: async (age) => {
+      const own = join(folder, scratchFolder);
+      return (await sweepScratch(own, age)) + (scratch === own ? 0 : await sweepScratch(scratch, age));
+    },
   };
 }
 
-async function openStore(folder: string): Promise<Store> {
+async function openStore(folder: string, scratch: string): Promise<Store> {
   try {
-    await mkdir(join(folder, scratchFolder), { recursive: true, mode: 0o700 });
+    for (const path of [join(folder, scratchFolder), scratch]) await mkdir(path, { recursive: true, mode: 0o700 });
     return await identifyStore(folder);
   } catch (error) {
     throw await explainDiskFault(error, folder);
@@ -67,27 +83,56 @@ function reference(store: Store, name: string, format: StagedFormat, rows: numbe
   return { store: store.id, name, format, rows, bytes: sum.bytes, sha256: sum.sha256 };
 }
 
+/** Writes a file, encrypted where there are keys; the sum is of its bytes in clear. */
+async function write(place: Place, name: string, bytes: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<Sum> {
+  let sum: Sum = { bytes: 0, sha256: '' };
+  const clear = summed(bytes, (found) => (sum = found));
+  const stored = place.keys === undefined ? clear : seal(clear, place.keys);
+  await publish(place.folder, scratchPath(place.folder), name, (file) => writeBytes(file, stored, signal), 'wx');
+  return sum;
+}
+
+async function adopt(place: Place, path: string, name: string, beat: () => void): Promise<Sum> {
+  if (place.keys === undefined && place.scratch === join(place.folder, scratchFolder)) {
+    let sum: Sum = { bytes: 0, sha256: '' };
+    await publish(place.folder, path, name, async (file) => (sum = await sumOf(readBytes(file), beat)), 'r+');
+    return sum;
+  }
+  const file = await open(path, 'r');
+  try {
+    return await write(place, name, beating(readBytes(file), beat));
+  } finally {
+    await file.close();
+    await rm(path, { force: true });
+  }
+}
+
+async function* beating(bytes: AsyncIterable<Uint8Array>, beat: () => void): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bytes) {
+    beat();
+    yield chunk;
+  }
+}
+
 /** Fills the file at `path`, makes it durable, then gives it its name; on failure nothing stays at either. */
 async function publish(
   folder: string,
   path: string,
   name: string,
-  fill: (file: FileHandle) => Promise<Sum>,
+  fill: (file: FileHandle) => Promise<unknown>,
   flags: 'wx' | 'r+',
-): Promise<Sum> {
+): Promise<void> {
   const target = pathOf(folder, name);
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const file = await open(path, flags, 0o600);
-    let sum: Sum;
     try {
-      sum = await fill(file);
+      await fill(file);
       await file.sync();
     } finally {
       await file.close();
     }
     await makeDurable(folder, path, target);
-    return sum;
   } catch (error) {
     await rm(path, { force: true });
     throw await explainDiskFault(error, folder);
@@ -112,33 +157,71 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-async function sumOf(file: FileHandle, beat: () => void): Promise<Sum> {
-  let result: Sum = { bytes: 0, sha256: '' };
-  for await (const _chunk of readChecked(file, (sum) => (result = sum))) beat();
-  return result;
+async function sumOf(bytes: AsyncIterable<Uint8Array>, beat: () => void): Promise<Sum> {
+  let sum: Sum = { bytes: 0, sha256: '' };
+  for await (const _chunk of summed(bytes, (found) => (sum = found))) beat();
+  return sum;
 }
 
-async function* readFile(folder: string, store: Store, file: StagedFile): AsyncGenerator<Uint8Array> {
-  const handle = await openStaged(folder, store, file);
+async function* readFile(place: Place, file: StagedFile): AsyncGenerator<Uint8Array> {
+  await using opened = await openStaged(place, file);
   try {
-    yield* readChecked(handle, (sum) => {
-      if (sum.bytes !== file.bytes || sum.sha256 !== file.sha256) throw lost(folder, file, 'its checksum differs from what was written');
+    yield* checked(opened.bytes(), (sum) => {
+      if (sum.bytes !== file.bytes || sum.sha256 !== file.sha256)
+        throw lost(place.folder, file, 'its checksum differs from what was written');
     });
-  } finally {
-    await handle.close();
+  } catch (error) {
+    throw error instanceof SealBroken ? lost(place.folder, file, error.message) : error;
   }
 }
 
+/** The file itself where it is in clear; else a copy in clear, which goes when it isn't needed any more. */
+async function localFile(place: Place, file: StagedFile): Promise<LocalFile> {
+  await using opened = await openStaged(place, file);
+  if (!opened.sealed) return { path: join(place.folder, file.name), [Symbol.asyncDispose]: async () => undefined };
+  const path = join(place.scratch, randomUUID());
+  const remove = (): Promise<void> => rm(path, { force: true });
+  const copy = await open(path, 'wx', 0o600);
+  try {
+    await writeBytes(copy, readFile(place, file));
+  } catch (error) {
+    await remove();
+    throw error instanceof MillraceError ? error : await explainDiskFault(error, place.scratch);
+  } finally {
+    await copy.close();
+  }
+  return { path, [Symbol.asyncDispose]: remove };
+}
+
+interface Opened extends AsyncDisposable {
+  readonly sealed: boolean;
+  /** Its bytes in clear. */
+  bytes(): AsyncIterable<Uint8Array>;
+}
+
 /** Opens a file of this store and length. */
-async function openStaged(folder: string, store: Store, file: StagedFile): Promise<FileHandle> {
+async function openStaged(place: Place, file: StagedFile): Promise<Opened> {
+  const { folder, store } = place;
   if (file.store !== store.id) throw otherStore(folder, store, file);
   const handle = await open(pathOf(folder, file.name), 'r').catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ENOENT' ? lost(folder, file, 'it is missing') : error;
   });
+  const close = async (): Promise<void> => await handle.close();
   const { size } = await handle.stat();
-  if (size === file.bytes) return handle;
-  await handle.close();
-  throw lost(folder, file, `it has ${size} bytes instead of ${file.bytes}`);
+  if (size === file.bytes) return { sealed: false, bytes: () => readBytes(handle), [Symbol.asyncDispose]: close };
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(maxHeaderBytes), 0, maxHeaderBytes, 0);
+  const header = readHeader(buffer.subarray(0, bytesRead));
+  if (header === undefined || size !== sealedSize(file.bytes, header.keyId)) {
+    await close();
+    throw lost(folder, file, `it has ${size} bytes instead of ${file.bytes}`);
+  }
+  const { keys } = place;
+  if (keys?.byId.has(header.keyId) !== true) {
+    await close();
+    const message = `The staged file ${file.name} in ${folder} is encrypted with the key ${header.keyId}: put that key into MILLRACE_STAGING_KEYS of this worker.`;
+    throw new MillraceError('config', message);
+  }
+  return { sealed: true, bytes: () => unseal(header, readBytes(handle, header.bytes.length), keys), [Symbol.asyncDispose]: close };
 }
 
 function lost(folder: string, file: StagedFile, why: string): MillraceError {

@@ -2,6 +2,7 @@ import { availableParallelism, hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
 import type { Dependencies } from '../activities/dependencies.ts';
 import { pageAddress } from '../client/names.ts';
+import { readStagingKeys } from '../client/payload-keys.ts';
 import { connectorOf } from '../connectors/registry.ts';
 import { postAlert, type Message } from '../connectors/webhook/index.ts';
 import type { Alert } from '../schema/alert.ts';
@@ -55,7 +56,10 @@ export async function openDependencies(options: DependencyOptions): Promise<Depe
     return resolved.settings;
   };
   return {
-    staging: await openFolderStaging(options.staging),
+    staging: await openFolderStaging(options.staging, {
+      keys: await readStagingKeys(environment),
+      scratch: environment['MILLRACE_STAGING_SCRATCH'],
+    }),
     openSource: async (connection) =>
       await connectorOf(connection.type, connection.name).openSource(await resolve(connection), connection.name),
     openWarehouse: async (connection) =>

@@ -66,7 +66,8 @@ describe('staging in a folder', () => {
       { ...file, sha256: '' },
       { store: staging.id, name: 'a/b.csv', format: { kind: 'csv' }, rows: 2, bytes: 8, sha256: '' },
     );
-    assert.equal(await readFile(await staging.local(file), 'utf8'), '"1"\n"2"\n');
+    await using local = await staging.local(file);
+    assert.equal(await readFile(local.path, 'utf8'), '"1"\n"2"\n');
   });
 
   it('leaves nothing under the name and no scratch file when the source fails', async () => {
