@@ -31,6 +31,13 @@ export interface AuditEntry {
   readonly at?: Date;
 }
 
+/** A line as it is booked. */
+export interface BookedAudit extends AuditEntry {
+  /** Its place in the log of the project, from 1. */
+  readonly no: string;
+  readonly at: Date;
+}
+
 /** A commit to a table, in the order in which commits became visible. */
 export interface Change {
   readonly id: string;
@@ -62,6 +69,8 @@ export interface GatewayBooks extends AsyncDisposable {
   findToken(project: string, id: string): Promise<BookedToken | undefined>;
   /** Appends; each entry carries the hash of the one before it. */
   audit(entries: readonly AuditEntry[]): Promise<void>;
+  /** The latest entries, the latest first. */
+  listAudit(project: string, limit: number): Promise<readonly BookedAudit[]>;
   /** Number of entries; throws `rejected` naming the first one whose hash is wrong. */
   verifyAudit(project: string): Promise<number>;
   /** Removes entries older than this many milliseconds; the chain begins anew behind them. */

@@ -5,8 +5,10 @@ import { MillraceError } from '../schema/errors.ts';
 
 export interface SecretsPlace {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Name of the worker's machine, for messages. */
+  /** Name of the machine, for messages. */
   readonly host: string;
+  /** What looks them up; the worker, where it isn't said. */
+  readonly process?: string;
 }
 
 export interface ResolvedSettings {
@@ -25,16 +27,21 @@ const leastSecret = 4;
  * Throws `auth` naming what is missing, the connection and the host.
  */
 export async function resolveSettings({ name, settings }: Connection, place: SecretsPlace): Promise<ResolvedSettings> {
+  return await resolveOf(`Connection ${name}`, settings, place);
+}
+
+/** The same for settings of something else than a connection, which is called `what`. */
+export async function resolveOf(what: string, settings: Connection['settings'], place: SecretsPlace): Promise<ResolvedSettings> {
   const secrets = new Set<string>();
   const entries = Object.entries(settings).map(async ([key, value]) => [
     key,
-    await resolveValue(value, { name, key, setting: key, place, secrets }),
+    await resolveValue(value, { what, key, setting: key, place, secrets }),
   ]);
   return { settings: Object.fromEntries(await Promise.all(entries)), secrets: [...secrets] };
 }
 
 interface Resolving {
-  readonly name: string;
+  readonly what: string;
   readonly key: string;
   /** Name of the innermost setting: `token_url` of the key `auth`. */
   readonly setting: string;
@@ -72,26 +79,31 @@ interface Referenced {
 }
 
 function variable(inside: string, resolving: Resolving): Referenced {
-  const { name, key, place } = resolving;
+  const { what, key, place } = resolving;
+  const { process = 'worker' } = place;
   const [, variableName = inside, , fallback] = /^(\w+)(:-(.*))?$/s.exec(inside) ?? [];
   const value = place.environment[variableName];
   if (value !== undefined && value !== '') return { value, isSecret: true };
   if (fallback !== undefined) return { value: fallback, isSecret: false };
   throw new MillraceError(
     'auth',
-    `Connection ${name}: ${key} needs the variable ${variableName}, which is not set in the worker on ${place.host}. ` +
-      'Set it there, or in the .env beside the project file, and start the worker again.',
+    `${what}: ${key} needs the variable ${variableName}, which is not set in the ${process} on ${place.host}. ` +
+      `Set it there, or in the .env beside the project file, and start the ${process} again.`,
   );
 }
 
 async function contents(path: string, resolving: Resolving): Promise<Referenced> {
-  const { name, key, place } = resolving;
+  const { what, key, place } = resolving;
   try {
     return { value: (await readFile(path, 'utf8')).replace(/\r?\n$/, ''), isSecret: true };
   } catch (cause) {
-    throw new MillraceError('auth', `Connection ${name}: ${key} needs the file ${path}, which the worker on ${place.host} cannot read.`, {
-      cause,
-    });
+    throw new MillraceError(
+      'auth',
+      `${what}: ${key} needs the file ${path}, which the ${place.process ?? 'worker'} on ${place.host} cannot read.`,
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { MillraceError } from '../../../schema/errors.ts';
-import type { AuditEntry } from '../../gateway-books.ts';
+import type { AuditEntry, BookedAudit } from '../../gateway-books.ts';
 import type { Session } from '../session.ts';
 
 /** What a hash is made of, but for the one before: all that an entry says, in PostgreSQL's canonical JSON. */
@@ -72,6 +72,21 @@ export class AuditAppend {
     ]);
     return found.length > 0;
   }
+}
+
+type AuditRow = Omit<BookedAudit, 'at' | 'details'> & { readonly milliseconds: number; readonly details: string };
+
+export async function listAudit(session: Session, project: string, limit: number): Promise<readonly BookedAudit[]> {
+  const rows = await session.query<AuditRow>(
+    `SELECT project, no, (extract(epoch FROM at) * 1000)::float8 AS milliseconds, actor, action, target, result, details::text AS details
+     FROM _millrace.audit WHERE project = $1 ORDER BY no DESC LIMIT $2`,
+    [project, limit],
+  );
+  return rows.map(({ milliseconds, details, ...row }) => ({
+    ...row,
+    at: new Date(milliseconds),
+    details: JSON.parse(details) as BookedAudit['details'],
+  }));
 }
 
 // The first entry of all follows none; else one that is kept says that the chain was made to begin there.

@@ -1,7 +1,7 @@
 import type { AuditEntry, GatewayBooks } from '../../gateway-books.ts';
 import { KeptSession } from '../kept-session.ts';
 import type { PostgresSettings } from '../settings.ts';
-import { AuditAppend, retainAudit, verifyAudit } from './audit.ts';
+import { AuditAppend, listAudit, retainAudit, verifyAudit } from './audit.ts';
 import { changesAfter, latestChange } from './changes.ts';
 import { ChangesFollower } from './listener.ts';
 import { createToken, findToken, listTokens, revokeToken } from './tokens.ts';
@@ -28,6 +28,7 @@ export async function openGatewayBooks(postgres: PostgresSettings, name: string)
         await audit.run(async (session) => await append.run(session));
       }
     },
+    listAudit: async (project, limit) => await audit.run(async (session) => await listAudit(session, project, limit)),
     verifyAudit: async (project) => await audit.run(async (session) => await verifyAudit(session, project)),
     retainAudit: async (project, age) => await audit.run(async (session) => await retainAudit(session, project, age)),
     changesAfter: async (id, limit) => await changes.run(async (session) => await changesAfter(session, id, limit)),
