@@ -82,6 +82,8 @@ export type ReadShape =
   | { readonly kind: 'one' }
   /** An array of rows. */
   | { readonly kind: 'rows' }
+  /** An array with the row of each key in the order given, null where there is none. Values of a key are in the order of `columns`, which are the row's key. */
+  | { readonly kind: 'keyed'; readonly columns: readonly string[]; readonly keys: readonly (readonly string[])[] }
   /** An object of these members. */
   | { readonly kind: 'object'; readonly members: readonly PageMember[] };
 

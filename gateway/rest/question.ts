@@ -1,0 +1,136 @@
+import type { DatasetColumn, DatasetRead, PageMember, SortKey } from '../../schema/dataset.ts';
+import { readCursor } from '../../schema/dataset.ts';
+import type { Caller } from '../caller.ts';
+import { badRequest } from '../problem.ts';
+import { cursorPrefix, readOf, totalSort } from '../read.ts';
+import { wrongValue } from '../values.ts';
+import type { View } from '../view.ts';
+import { bounds } from './filters.ts';
+import { fieldsOf, Level, limitOf, sortOf } from './level.ts';
+import { itemsOf, type Parameter, Wrongs } from './parameters.ts';
+
+/** Names of parameters of each path that aren't columns. */
+export const settings = {
+  list: ['fields', 'include', 'sort', 'limit', 'cursor', 'count', 'format'],
+  get: ['fields', 'include'],
+  aggregate: ['measures', 'group'],
+} as const;
+
+/** Views that a question touches, itself first: whose APIs and tables an answer depends on. */
+export function viewsOf(level: Level): readonly View[] {
+  return [level.view, ...[...level.included.values()].flatMap(({ level: inner }) => viewsOf(inner))];
+}
+
+/** Sorts the parameters into levels. */
+export function levelsOf(
+  view: View,
+  parameters: readonly Parameter[],
+  names: readonly string[],
+  filterable: boolean,
+  wrongs: Wrongs,
+): Level {
+  const root = new Level(view, '', names, filterable);
+  const include = names.includes('include') ? parameters.find(({ name }) => name === 'include') : undefined;
+  if (include !== undefined) for (const path of itemsOf(include.value).slice(0, 100)) root.include(path, wrongs);
+  if (root.size > bounds.relations) wrongs.add('include', `may name at most ${bounds.relations} relations`);
+  for (const parameter of parameters) root.take(parameter, parameter.name, wrongs);
+  const compared = parameters.length;
+  if (compared > bounds.filters) wrongs.add('query', `may have at most ${bounds.filters} parameters`);
+  return root;
+}
+
+export interface ListQuestion {
+  readonly read: DatasetRead;
+  readonly views: readonly View[];
+  /** As given: exports have all rows without it. */
+  readonly limited: boolean;
+}
+
+/** The read that the parameters of a list ask for; for an export without counts and pages. Throws 400 with all that is wrong. */
+export function listQuestion(
+  view: View,
+  caller: Caller,
+  parameters: readonly Parameter[],
+  streamed: false | 'ndjson' | 'csv',
+): ListQuestion {
+  const wrongs = new Wrongs();
+  const level = levelsOf(view, parameters, settings.list, true, wrongs);
+  const sort = sortOf(level, wrongs);
+  const limit = streamed === false ? limitOf(level, view.limit.default, wrongs) : exportLimitOf(level, wrongs);
+  const fields = fieldsOf(level, caller, wrongs, streamed === false ? limit : 1);
+  const filter = level.filters.all;
+  const count = countOf(level, wrongs);
+  const from = cursorOf(level, caller, sort, wrongs);
+  if (streamed !== false) checkStreamed(level, streamed, wrongs);
+  if (wrongs.errors.length > 0) throw badRequest(wrongs.errors);
+  const read = readOf(view, caller, {
+    fields,
+    ...(filter === undefined ? {} : { filter }),
+    ...(from === undefined ? {} : { from }),
+    sort,
+    limit,
+    shape: streamed === false ? { kind: 'object', members: pageMembers(count) } : { kind: 'rows' },
+  });
+  return { read, views: viewsOf(level), limited: level.given.has('limit') };
+}
+
+function checkStreamed(level: Level, streamed: 'ndjson' | 'csv', wrongs: Wrongs): void {
+  if (level.given.has('count')) wrongs.add('count', 'is for pages of JSON alone');
+  if (streamed === 'csv' && level.included.size > 0) wrongs.add('include', 'has no place in CSV: ask for application/x-ndjson');
+}
+
+/** `next` is last: the Link header is read from the end of the answer. */
+function pageMembers(count: PageMember | undefined): readonly PageMember[] {
+  return [{ kind: 'rows', as: 'data' }, ...(count === undefined ? [] : [count]), { kind: 'next', as: 'next' }];
+}
+
+function countOf(level: Level, wrongs: Wrongs): PageMember | undefined {
+  const given = level.given.get('count');
+  if (given === undefined) return undefined;
+  if (given === 'exact' || given === 'estimated') return { kind: 'count', as: 'count', exact: given === 'exact' };
+  wrongs.add('count', 'must be exact or estimated');
+  return undefined;
+}
+
+function exportLimitOf(level: Level, wrongs: Wrongs): number {
+  const given = level.given.get('limit');
+  if (given === undefined) return Number.MAX_SAFE_INTEGER;
+  if (/^[1-9][0-9]{0,14}$/.test(given)) return Number(given);
+  wrongs.add('limit', 'must be a whole number from 1');
+  return 1;
+}
+
+function cursorOf(level: Level, caller: Caller, sort: readonly SortKey[], wrongs: Wrongs): readonly (string | null)[] | undefined {
+  const given = level.given.get('cursor');
+  if (given === undefined) return undefined;
+  const { view } = level;
+  const total = totalSort(view, sort);
+  const values = readCursor(given, cursorPrefix(view, caller, sort), total.length);
+  const fits = values?.every((value, index) => {
+    const column = view.columns.get(total[index]?.column ?? '')?.column;
+    return value === null || (column !== undefined && isCursorValue(column, value));
+  });
+  if (fits === true) return values;
+  wrongs.add('cursor', 'is none of this list: take "next" of an answer with the same sort, or begin without it');
+  return undefined;
+}
+
+/** Moments come back as PostgreSQL writes them, which reaches further than what filters take. */
+function isCursorValue(column: DatasetColumn, value: string): boolean {
+  if (column.json === 'date' || column.json === 'time' || column.json === 'timestamp') return /^[-+0-9:. TBCZinfty]{1,48}$/.test(value);
+  return wrongValue(column, value) === undefined;
+}
+
+export interface GetQuestion {
+  readonly read: DatasetRead;
+  readonly views: readonly View[];
+}
+
+/** The read of one row, still without its key. */
+export function getQuestion(view: View, caller: Caller, parameters: readonly Parameter[]): GetQuestion {
+  const wrongs = new Wrongs();
+  const level = levelsOf(view, parameters, settings.get, false, wrongs);
+  const fields = fieldsOf(level, caller, wrongs, 1);
+  if (wrongs.errors.length > 0) throw badRequest(wrongs.errors);
+  return { read: readOf(view, caller, { fields, sort: [], limit: 1, shape: { kind: 'one' } }), views: viewsOf(level) };
+}
