@@ -90,7 +90,8 @@ export type ReadShape =
 /** Members of a page: each under a name of the caller's. A cursor is the opaque text of `cursorPrefix` and a row's sort values. */
 export type PageMember =
   | { readonly kind: 'constant'; readonly as: string; readonly value: string }
-  | { readonly kind: 'rows'; readonly as: string }
+  /** Rows with fields of their own, or with those of the read. */
+  | { readonly kind: 'rows'; readonly as: string; readonly fields?: readonly OutputField[] }
   /** Relay: objects of `cursor`, `node`, constants. */
   | { readonly kind: 'edges'; readonly as: string; readonly members: readonly EdgeMember[] }
   /** Cursor of the last row of the page, but null when nothing comes after it: REST's `next`. */
