@@ -30,6 +30,8 @@ const entries: Readonly<Record<string, Entry>> = {
   pause: { summary: 'pause a schedule', load: () => import('./commands/pause.ts') },
   resume: { summary: 'let a paused schedule start runs again', load: () => import('./commands/resume.ts') },
   trigger: { summary: 'let a schedule start its run now', load: () => import('./commands/trigger.ts') },
+  token: { summary: 'make, list and revoke tokens of the gateway', load: () => import('./commands/token.ts') },
+  audit: { summary: 'show the audit log of the gateway, or check that it is whole', load: () => import('./commands/audit.ts') },
   cancel: { summary: 'stop the runs under way', load: () => import('./commands/cancel.ts') },
 };
 

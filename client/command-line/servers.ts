@@ -26,11 +26,12 @@ const isLocalWarehouse = ({ type, settings }: ConnectionDefinition): boolean =>
 /** Whether the local PostgreSQL stands in for a warehouse that nobody gave an address. */
 function needsLocalPostgres({ definitions }: OpenProject): boolean {
   if ((process.env[warehouseVariable] ?? '') !== '') return false;
-  const { pipelines, models, syncs } = definitions;
+  const { pipelines, models, syncs, gateway } = definitions;
   const databases = [
     ...[...pipelines.values()].map(({ definition }) => definition.to),
     ...[...models.values()].map(({ definition }) => definition.warehouse),
     ...[...syncs.values()].map(({ definition }) => definition.state),
+    ...(gateway?.warehouses ?? []),
   ];
   return databases.some(isLocalWarehouse);
 }

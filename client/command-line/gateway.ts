@@ -1,0 +1,49 @@
+import { hostname, userInfo } from 'node:os';
+import type { AuditEntry, GatewayBooks } from '../../connectors/gateway-books.ts';
+import { MillraceError } from '../../schema/errors.ts';
+import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
+import type { Output } from './output.ts';
+import type { OpenProject } from './project.ts';
+import { findServers, localOptions, startServers } from './servers.ts';
+
+/** The gateway of a project; throws `config` for one without. */
+export function gatewayOf({ name, definitions }: OpenProject): GatewayDefinition {
+  if (definitions.gateway !== undefined) return definitions.gateway;
+  throw new MillraceError(
+    'config',
+    `The project ${name} has no gateway: it publishes nothing and takes nothing in. Add an API under "apis", or a connection of type ingest.`,
+  );
+}
+
+/** The local PostgreSQL is found, or started, where it stands in for the warehouse. */
+export async function warehouseFor(project: OpenProject, output: Output): Promise<void> {
+  await findServers(project);
+  const local = localOptions(project, output.note);
+  if (!local.need.postgres) return;
+  const started = await startServers({ ...local, need: { postgres: true, temporal: false } }, project, output.note);
+  if (started.postgres?.started === true) output.note('It stays in the background; millrace down stops it.');
+}
+
+/** Opens the books of a project's gateway in this process, for as long as the work takes. */
+export async function withGatewayBooks<T>(project: OpenProject, output: Output, work: (books: GatewayBooks) => Promise<T>): Promise<T> {
+  const gateway = gatewayOf(project);
+  await warehouseFor(project, output);
+  const { openBooksOf } = await import('../../worker/gateway.ts');
+  await using books = await openBooksOf(gateway, process.env);
+  await books.check();
+  return await work(books);
+}
+
+/** What a person did, for the audit log. */
+export function doneByPerson(project: string, entry: Pick<AuditEntry, 'action' | 'target' | 'details'>): AuditEntry {
+  return { project, actor: `${accountName()}@${hostname()}`, result: 'ok', ...entry };
+}
+
+/** In a container the account may have no name. */
+function accountName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? '?'}`;
+  }
+}
