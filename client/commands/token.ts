@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { BookedToken, GatewayBooks } from '../../connectors/gateway-books.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import { doneByPerson, gatewayOf, withGatewayBooks } from '../command-line/gateway.ts';
-import { assignment, projectCommand, type JsonOption, type ProjectOptions } from '../command-line/options.ts';
+import { assignment, plainCommand, projectCommand, type JsonOption, type ProjectOptions } from '../command-line/options.ts';
 import { outputOf } from '../command-line/output.ts';
 import { openProject } from '../command-line/project.ts';
 import { grantOf, missingClaims, type Asked } from '../command-line/token-grant.ts';
@@ -94,7 +94,7 @@ export const command = (): Command => {
     'millrace token list',
     'millrace token revoke helpdesk',
   ];
-  const token = projectCommand('token', 'Makes, lists and revokes the tokens of those who call the gateway.', examples).exitOverride();
+  const token = plainCommand('token', 'Makes, lists and revokes the tokens of those who call the gateway.', examples).exitOverride();
   const part = (name: string, summary: string, ...shown: readonly string[]): Command => {
     const own = projectCommand(`token ${name}`, summary, shown).name(name).exitOverride();
     token.addCommand(own);
