@@ -1,4 +1,4 @@
-import type { Comparison, DatasetColumn, JsonType } from '../schema/dataset.ts';
+import type { Comparison, DatasetColumn, JsonType, MeasureFunction } from '../schema/dataset.ts';
 import { parseType } from '../schema/column.ts';
 
 /** The longest value of a filter, in characters. */
@@ -147,4 +147,15 @@ function isDay(year: number, month: number, dayOfMonth: number): boolean {
   if (year < 1 || month < 1 || month > 12 || dayOfMonth < 1) return false;
   const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
   return dayOfMonth <= (month === 2 ? (leap ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31);
+}
+
+const numbers: ReadonlySet<JsonType> = new Set(['integer', 'bigint', 'decimal', 'number']);
+const moments: ReadonlySet<JsonType> = new Set(['date', 'time', 'timestamp']);
+
+/** The functions that groups of a column's values can be measured by. */
+export function measuresOf(column: DatasetColumn): readonly MeasureFunction[] {
+  if (column.array) return ['count'];
+  if (numbers.has(column.json)) return ['count', 'sum', 'avg', 'min', 'max'];
+  const isRanked = moments.has(column.json) || (column.json === 'string' && texts.has(baseOf(column)));
+  return isRanked ? ['count', 'min', 'max'] : ['count'];
 }

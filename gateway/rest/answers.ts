@@ -1,0 +1,40 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Answer, AnswerCall, GatewayContext } from '../context.ts';
+import type { View } from '../view.ts';
+import { isKnown } from './negotiate.ts';
+
+const json = 'application/json; charset=utf-8';
+
+/** Names of the APIs that views belong to: a relation without one is part of the API that has it. */
+const apisOf = (views: readonly View[]): readonly string[] => [...new Set(views.map(({ name }) => name.split('.', 1)[0] ?? name))];
+
+const readsOf = (views: readonly View[]): readonly string[] => [...new Set(views.flatMap(({ reads }) => reads))];
+
+/** What a call for an answer has, whatever it asks. */
+export function callOf(request: FastifyRequest, views: readonly View[], question: string): Omit<AnswerCall, 'request'> {
+  const [first] = views;
+  if (first === undefined) throw new Error('a question has a view');
+  const [apis, reads] = views.length === 1 ? [[first.name], first.reads] : [apisOf(views), readsOf(views)];
+  return { warehouse: first.warehouse, apis, reads, question, caller: request.caller };
+}
+
+/** Answers with the JSON as it came, or says that the client has it. */
+export function sendJson(context: GatewayContext, request: FastifyRequest, reply: FastifyReply, api: string, answer: Answer): FastifyReply {
+  const cache = context.catalog.api(api)?.definition.cache;
+  if (cache?.until === 'ttl') void reply.header('cache-control', `private, max-age=${Math.floor(cache.ttl / 1000)}`);
+  void reply.header('etag', answer.etag);
+  if (isKnown(request.headers['if-none-match'], answer.etag)) return reply.code(304).send();
+  return reply.header('content-type', json).send(answer.body);
+}
+
+/** The cursor at the end of a page's JSON; rows come before it, so that none of them can pass for it. */
+export function nextOf(body: string): string | undefined {
+  const at = body.lastIndexOf('"next"');
+  return at < 0 ? undefined : /^"next"\s*:\s*"([\w-]+)"\s*\}$/.exec(body.slice(at))?.[1];
+}
+
+/** The address of the page after, for the Link header. */
+export function linkTo(path: string, query: string, next: string): string {
+  const others = query.split('&').filter((part) => part !== '' && !part.startsWith('cursor='));
+  return `<${path}?${[...others, `cursor=${next}`].join('&').replaceAll('>', '%3E').replaceAll('<', '%3C')}>; rel="next"`;
+}

@@ -1,0 +1,174 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import { LRUCache } from 'lru-cache';
+import type { Filter } from '../../schema/dataset.ts';
+import { viewFor } from '../access/views.ts';
+import type { GatewayContext, Part } from '../context.ts';
+import { badRequest, notFound, Problem, type Detail } from '../problem.ts';
+import { wrongValue } from '../values.ts';
+import type { View } from '../view.ts';
+import { aggregateQuestion, hasMoreItems, mostGroups } from './aggregate.ts';
+import { callOf, linkTo, nextOf, sendJson } from './answers.ts';
+import { batchQuestion } from './batch.ts';
+import { formatOf, type Format } from './negotiate.ts';
+import { parametersOf, splitAddress, type Parameter } from './parameters.ts';
+import { getQuestion, listQuestion, type GetQuestion, type ListQuestion } from './question.ts';
+import { sendStream } from './stream.ts';
+
+type Named = FastifyRequest<{ Params: { name: string } }>;
+
+/** One request for an API, once its caller and limits are known. */
+interface Asked {
+  readonly request: Named;
+  readonly reply: FastifyReply;
+  readonly view: View;
+  readonly path: string;
+  readonly query: string;
+}
+
+/** Lists, rows, batches and aggregates of the published datasets. */
+export const restPart: Part = (server, context) => {
+  const questions = newQuestions(context);
+  route(server, context, 'GET', '/api/:name', (asked) => list(context, questions, asked));
+  route(server, context, 'GET', '/api/:name/*', (asked) => get(context, questions, asked));
+  route(server, context, 'GET', '/aggregate/:name', (asked) => aggregate(context, asked));
+  route(server, context, 'POST', '/batch/:name', (asked) => batch(context, asked));
+};
+
+function route(
+  server: FastifyInstance,
+  context: GatewayContext,
+  method: 'GET' | 'POST',
+  url: string,
+  answer: (asked: Asked) => Promise<FastifyReply>,
+): void {
+  const allowed = method === 'GET' ? 'GET, HEAD, OPTIONS' : 'POST, OPTIONS';
+  const others: HTTPMethods[] = method === 'GET' ? ['POST', 'PUT', 'PATCH', 'DELETE'] : ['GET', 'PUT', 'PATCH', 'DELETE'];
+  server.route<{ Params: { name: string } }>({
+    method,
+    url,
+    exposeHeadRoute: method === 'GET',
+    config: { access: { kind: 'api' } },
+    handler: async (request, reply) => {
+      const { name } = request.params;
+      const view = viewFor(context, name, request.caller);
+      void reply.headers(await context.limits.take(name, request.caller));
+      return answer({ request, reply, view, ...splitAddress(request.url) });
+    },
+  });
+  server.route({
+    method: 'OPTIONS',
+    url,
+    config: { access: { kind: 'public' } },
+    handler: (_, reply) => reply.code(204).header('allow', allowed).send(),
+  });
+  server.route({
+    method: others,
+    url,
+    exposeHeadRoute: false,
+    config: { access: { kind: 'public' } },
+    handler: () => {
+      throw new Problem(405, 'Method not allowed', `This path takes ${allowed}.`, { headers: { allow: allowed } });
+    },
+  });
+}
+
+interface Questions {
+  list(asked: Asked, format: Format): ListQuestion;
+  get(asked: Asked): GetQuestion;
+}
+
+/** Questions are read once: who sees the same and asks the same is understood alike. */
+function newQuestions({ catalog }: GatewayContext): Questions {
+  const lists = new LRUCache<string, ListQuestion>({ max: 2000 });
+  const gets = new LRUCache<string, GetQuestion>({ max: 500 });
+  const read = <Q extends object>(
+    kept: LRUCache<string, Q>,
+    kind: string,
+    { view, query, request }: Asked,
+    make: (given: readonly Parameter[]) => Q,
+  ): Q => {
+    const key = `${catalog.generation} ${kind} ${view.name}?${query} ${request.caller.identity}`;
+    const known = kept.get(key);
+    if (known !== undefined) return known;
+    const made = make(parametersOf(query));
+    kept.set(key, made);
+    return made;
+  };
+  return {
+    list: (asked, format) =>
+      read(lists, format, asked, (given) => listQuestion(asked.view, asked.request.caller, given, format === 'json' ? false : format)),
+    get: (asked) => read(gets, 'get', asked, (given) => getQuestion(asked.view, asked.request.caller, given)),
+  };
+}
+
+async function list(context: GatewayContext, questions: Questions, asked: Asked): Promise<FastifyReply> {
+  const { request, reply, view, path, query } = asked;
+  const format = listFormat(request.headers.accept, query);
+  const { read, views } = questions.list(asked, format);
+  if (format !== 'json') return sendStream(context, request, reply, { read, views, format });
+  const answer = await context.answers.read({ ...callOf(request, views, request.url), request: () => read });
+  const next = nextOf(answer.body);
+  if (next !== undefined) void reply.header('link', linkTo(path, query, next));
+  return sendJson(context, request, reply, view.name, answer);
+}
+
+function listFormat(accept: string | undefined, query: string): Format {
+  const given = query.includes('format=') ? parametersOf(query).find(({ name }) => name === 'format')?.value : undefined;
+  if (given === undefined) return formatOf(accept, ['json', 'ndjson', 'csv']);
+  if (given === 'json' || given === 'ndjson' || given === 'csv') return given;
+  throw badRequest([{ at: 'format', message: 'must be json, ndjson or csv' }]);
+}
+
+async function get(context: GatewayContext, questions: Questions, asked: Asked): Promise<FastifyReply> {
+  const { request, reply, view, path } = asked;
+  formatOf(request.headers.accept, ['json']);
+  const { read, views } = questions.get(asked);
+  const filter = keyFilter(view, path);
+  const answer = await context.answers.read({ ...callOf(request, views, request.url), request: () => ({ ...read, filter }) });
+  if (answer.body === 'null') throw notFound('row of that key');
+  return sendJson(context, request, reply, view.name, answer);
+}
+
+/** The key of a path: one segment for each of its columns. */
+function keyFilter(view: View, path: string): Filter {
+  const segments = path.split('/').slice(3).map(segmentOf);
+  if (segments.length !== view.key.length) throw notFound(`row: the key is ${view.key.join('/')}`);
+  const errors: Detail[] = [];
+  const filters = view.key.map((name, index): Filter => {
+    const value = segments[index] ?? '';
+    const column = view.columns.get(name)?.column;
+    const wrong = column === undefined ? 'is not there' : wrongValue(column, value);
+    if (wrong !== undefined) errors.push({ at: name, message: wrong });
+    return { kind: 'compare', column: name, op: 'eq', value };
+  });
+  if (errors.length > 0) throw badRequest(errors);
+  const [only] = filters;
+  return filters.length === 1 && only !== undefined ? only : { kind: 'and', filters };
+}
+
+function segmentOf(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Problem(400, 'Bad request', 'The path has a broken escape: "%" is followed by two hexadecimal digits of UTF-8.');
+  }
+}
+
+async function aggregate(context: GatewayContext, asked: Asked): Promise<FastifyReply> {
+  const { request, reply, view, query } = asked;
+  formatOf(request.headers.accept, ['json']);
+  const question = aggregateQuestion(view, request.caller, parametersOf(query));
+  const answer = await context.answers.read({ ...callOf(request, [view], request.url), request: () => question });
+  if (hasMoreItems(answer.body, mostGroups))
+    throw badRequest([{ at: 'group', message: `gives more than ${mostGroups} groups: filter rows, or group by less` }]);
+  return sendJson(context, request, reply, view.name, answer);
+}
+
+async function batch(context: GatewayContext, asked: Asked): Promise<FastifyReply> {
+  const { request, reply, view, query } = asked;
+  formatOf(request.headers.accept, ['json']);
+  const question = batchQuestion(view, request.caller, request.body, parametersOf(query));
+  const text = `${request.url}\n${JSON.stringify(request.body)}`;
+  const answer = await context.answers.read({ ...callOf(request, question.views, text), request: () => question.request });
+  return reply.header('content-type', 'application/json; charset=utf-8').send(answer.body);
+}

@@ -1,0 +1,37 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { DatasetRead } from '../../schema/dataset.ts';
+import type { GatewayContext } from '../context.ts';
+import type { View } from '../view.ts';
+import { callOf } from './answers.ts';
+import { mediaTypes } from './negotiate.ts';
+
+/**
+ * Streams all rows of a read. What fails before the first byte is answered as a problem; later, the connection is cut, so that nobody
+ * takes a part for the whole. A client that goes away ends the query.
+ */
+export async function sendStream(
+  context: GatewayContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  asked: { readonly read: DatasetRead; readonly views: readonly View[]; readonly format: 'ndjson' | 'csv' },
+): Promise<FastifyReply> {
+  const { read, views, format } = asked;
+  void reply.header('content-type', `${mediaTypes[format]}; charset=utf-8`).header('cache-control', 'private, no-store');
+  if (format === 'csv') void reply.header('content-disposition', `attachment; filename="${views[0]?.name ?? 'rows'}.csv"`);
+  if (request.method === 'HEAD') return reply.send();
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  const signal = AbortSignal.any([gone.signal, context.draining]);
+  const rows = context.answers.export({ ...callOf(request, views, request.url), read, format, signal })[Symbol.asyncIterator]();
+  const first = await rows.next();
+  return reply.send(Readable.from(rest(first, rows), { objectMode: false }));
+}
+
+async function* rest(first: IteratorResult<Uint8Array>, rows: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    for (let part = first; part.done !== true; part = await rows.next()) yield part.value;
+  } finally {
+    await rows.return?.();
+  }
+}
