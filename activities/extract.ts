@@ -35,7 +35,7 @@ export const createExtract = (deps: Dependencies) =>
       await using warehouse = await deps.openWarehouse(pipeline.to);
       return toPart(await stage(deps, name, readRetry(warehouse.books, plan, input.no, attempt), attempt));
     }
-    await using opened = await deps.openSource(pipeline.from);
+    await using opened = await deps.openSource(pipeline.from, pipeline.project);
     const taken = load.definition.transform.slice(0, source.stepsTaken);
     const read = await opened.read(
       { definition: load.definition, stream, plan: source, steps: taken, partition: partitionOf(plan, input.no) },

@@ -1,11 +1,11 @@
 import type { StreamRun } from '../schema/run.ts';
 import { keySteps } from './key-steps.ts';
-import { checkWindow, deliveredKey, keyOf, placeOf } from './plan-rules.ts';
+import { checkEvents, checkWindow, deliveredKey, keyOf, placeOf } from './plan-rules.ts';
 import { columnsAfter, loadOf, maxPartitions, type Planned, type Planning } from './planning.ts';
 
-/** A window of an append drops the rows that are there, as a look-back does. */
-function readBack({ options, part }: StreamRun): Pick<StreamRun['part']['definition'], 'lookBack'> {
-  const lookBack = part.definition.lookBack ?? (options.window === undefined ? undefined : '0');
+/** A window of an append drops the rows that are there, as a look-back does; so do events. */
+function readBack({ options, part }: StreamRun, repeats: boolean): Pick<StreamRun['part']['definition'], 'lookBack'> {
+  const lookBack = part.definition.lookBack ?? (options.window === undefined && !repeats ? undefined : '0');
   return lookBack === undefined ? {} : { lookBack };
 }
 
@@ -35,12 +35,16 @@ export async function planRows(planning: Planning): Promise<Planned> {
   const columns = await columnsAfter(planning, source, steps);
   const delivered = deliveredKey(input.run, key, columns);
   checkWindow(input.run, key);
+  const repeats = source.events === true;
+  if (repeats) checkEvents(input.run, delivered);
   const load = loadOf(planning, source.identity, {
-    definition: { ...definition, key: [...delivered], ...readBack(input.run) },
+    definition: { ...definition, key: [...delivered], ...readBack(input.run, repeats) },
     columns,
     cursor: options.window === undefined ? source.nextCursor : null,
     complete: source.complete && options.window === undefined,
+    ...(repeats ? { repeats } : {}),
   });
   const transforms = steps.length > 0 || source.format === 'foreign';
-  return { source, load, steps, input: source.columns, transforms, notes: [...stream.notes, ...source.notes] };
+  const planned = { source, load, steps, input: source.columns, transforms, notes: [...stream.notes, ...source.notes] };
+  return repeats && source.partitions.length === 0 ? { ...planned, idle: true } : planned;
 }

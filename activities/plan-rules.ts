@@ -49,6 +49,21 @@ export function checkWindow(run: StreamRun, key: readonly string[]): void {
   }
 }
 
+/** Refuses what would lose or double events, which can't be read again. */
+export function checkEvents(run: StreamRun, key: readonly string[]): void {
+  const { mode } = run.part.definition;
+  if (run.options.fullRefresh || mode === 'replace')
+    throw new MillraceError(
+      'config',
+      `${placeOf(run)}: events can't be read again, so ${run.options.fullRefresh ? '--full-refresh' : 'mode replace'} would lose those that were loaded`,
+    );
+  if (key.length === 0)
+    throw new MillraceError(
+      'config',
+      `${placeOf(run)}: the transform leaves out the key of the events, by which one that comes again is known; keep it`,
+    );
+}
+
 /** What the stream's state hangs on. */
 export function fingerprintOf(run: StreamRun, key: readonly string[], identity: string): Fingerprint {
   const { definition, target } = run.part;

@@ -32,7 +32,7 @@ export const createPlan = (deps: Dependencies) =>
     checkPipelineDefinition(pipeline);
     const attempt = currentAttempt(input.loadId, 'plan');
     await using warehouse = await deps.openWarehouse(pipeline.to);
-    await using source = await deps.openSource(pipeline.from);
+    await using source = await deps.openSource(pipeline.from, pipeline.project);
     const [state, stream] = await Promise.all([
       warehouse.state({ project: pipeline.project, pipeline: pipeline.name, stream: part.stream, target: part.target }, attempt),
       findStream(source, input.run, attempt),

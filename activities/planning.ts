@@ -47,7 +47,7 @@ export interface Planned {
 export function loadOf(
   { input, state }: Planning,
   identity: string,
-  rest: Pick<Load, 'definition' | 'columns' | 'cursor' | 'complete'> & Pick<Partial<Load>, 'reconciles' | 'retries'>,
+  rest: Pick<Load, 'definition' | 'columns' | 'cursor' | 'complete'> & Pick<Partial<Load>, 'reconciles' | 'retries' | 'repeats'>,
 ): Load {
   const { run, loadId, workflowId, runId } = input;
   return {

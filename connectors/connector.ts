@@ -10,6 +10,7 @@ import type { Attempt, CheckReport } from './attempt.ts';
 import type { Datasets, DatasetsOptions } from './datasets.ts';
 import type { GatewayBooks } from './gateway-books.ts';
 import type { ModelRows, SyncBooks } from './sync-books.ts';
+import type { WebhookBooks } from './webhook-books.ts';
 
 export type { Attempt, CheckReport } from './attempt.ts';
 
@@ -53,6 +54,8 @@ export interface SourcePlan {
   readonly nextCursor: Cursor | null;
   /** True when the partitions together are the whole stream. */
   readonly complete: boolean;
+  /** The rows are events: one may come again under the same key, and none can be read again once it is committed and released. */
+  readonly events?: true;
   /** Where the rows of a merge or history are equal by cursor, how `>=` reads them again: nothing here to know for callers. */
   readonly notes: readonly string[];
   /** Identity of the source (cluster and database, folder), for the fingerprint. No secrets. */
@@ -82,6 +85,8 @@ export interface Source extends AsyncDisposable {
   plan(request: PlanRequest, attempt: Attempt): Promise<SourcePlan>;
   /** Reads one partition from its start. */
   read(request: ReadRequest, attempt: Attempt): Promise<ReadPages>;
+  /** Lets go what a pipeline has committed up to this cursor; for sources that keep rows until then. */
+  release?(cursor: Cursor, pipeline: string): Promise<void>;
 }
 
 /** What the build of a model did. */
@@ -186,4 +191,6 @@ export interface Connector<Settings> {
   readonly openDatasets?: (settings: Settings, name: string, options: DatasetsOptions) => Promise<Datasets>;
   /** A warehouse that can hold the books of the gateway. */
   readonly openGatewayBooks?: (settings: Settings, name: string) => Promise<GatewayBooks>;
+  /** A warehouse whose commits outgoing webhooks tell of. */
+  readonly openWebhookBooks?: (settings: Settings, name: string) => Promise<WebhookBooks>;
 }

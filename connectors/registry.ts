@@ -6,10 +6,12 @@ import type { Datasets, DatasetsOptions } from './datasets.ts';
 import { files } from './files/index.ts';
 import type { GatewayBooks } from './gateway-books.ts';
 import { hubspot } from './hubspot/index.ts';
+import { ingest } from './ingest/index.ts';
 import { postgres } from './postgres/index.ts';
 import { salesforce } from './salesforce/index.ts';
 import type { SyncBooks } from './sync-books.ts';
 import { template } from './template/index.ts';
+import type { WebhookBooks } from './webhook-books.ts';
 import { zendesk } from './zendesk/index.ts';
 
 /** A connector whose settings are parsed by its own schema before it opens. */
@@ -20,6 +22,7 @@ interface Kind {
   openSyncBooks(settings: unknown, name: string): Promise<SyncBooks>;
   openDatasets(settings: unknown, name: string, options: DatasetsOptions): Promise<Datasets>;
   openGatewayBooks(settings: unknown, name: string): Promise<GatewayBooks>;
+  openWebhookBooks(settings: unknown, name: string): Promise<WebhookBooks>;
 }
 
 function kind<Settings>(connector: Connector<Settings>): Kind {
@@ -56,6 +59,10 @@ function kind<Settings>(connector: Connector<Settings>): Kind {
       if (connector.openGatewayBooks === undefined) throw cannot(name, 'place for the books of the gateway');
       return await connector.openGatewayBooks(parse(settings, name), name);
     },
+    async openWebhookBooks(settings, name) {
+      if (connector.openWebhookBooks === undefined) throw cannot(name, 'place for the books of webhooks');
+      return await connector.openWebhookBooks(parse(settings, name), name);
+    },
   };
 }
 
@@ -63,6 +70,7 @@ function kind<Settings>(connector: Connector<Settings>): Kind {
 const kinds: ReadonlyMap<string, Kind> = new Map([
   ['postgres', kind(postgres)],
   ['files', kind(files)],
+  ['ingest', kind(ingest)],
   ['http', kind(template)],
   ['salesforce', kind(salesforce)],
   ['hubspot', kind(hubspot)],

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { brazeSettings, brazeWriteOptions } from './braze/settings.ts';
 import { filesReadOptions, filesSettings, filesWriteOptions } from './files/settings.ts';
 import { hubspotSettings, hubspotWriteOptions } from './hubspot/settings.ts';
+import { ingestSettings } from './ingest/settings.ts';
 import { postgresReadOptions, postgresSettings } from './postgres/settings.ts';
 import { salesforceSettings, salesforceWriteOptions } from './salesforce/settings.ts';
 import { templateSettings, templateWriteOptions } from './template/settings.ts';
@@ -18,6 +19,7 @@ export const connectionSettings = z.discriminatedUnion('type', [
   zendeskSettings,
   templateSettings,
   webhookSettings,
+  ingestSettings,
 ]);
 export type ConnectionSettings = z.infer<typeof connectionSettings>;
 export type ConnectionType = ConnectionSettings['type'];
@@ -56,5 +58,6 @@ export const connectionKinds: Readonly<
   braze: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: brazeWriteOptions },
   zendesk: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: zendeskWriteOptions },
   http: { source: false, warehouse: false, application: true, paths: [], readOptions: none, writeOptions: templateWriteOptions },
+  ingest: { source: true, warehouse: false, application: false, paths: ['schema'], readOptions: none, writeOptions: none },
   webhook: { source: false, warehouse: false, application: false, paths: [], readOptions: none, writeOptions: none },
 };

@@ -56,6 +56,8 @@ export interface Load {
   readonly reconciles?: true;
   /** Rejections that this load takes up again, which its commit closes: their ids by partition and position in it. */
   readonly retries?: readonly (readonly string[])[];
+  /** Rows may come again under the same key: an append drops those, within the load and against the target. */
+  readonly repeats?: true;
   readonly fingerprint: Fingerprint;
   /** Workflow and run id, for the books. */
   readonly workflowId: string;

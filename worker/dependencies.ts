@@ -1,13 +1,15 @@
 import { availableParallelism, hostname } from 'node:os';
+import { resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Dependencies } from '../activities/dependencies.ts';
 import { pageAddress } from '../client/names.ts';
 import { readStagingKeys } from '../client/payload-keys.ts';
 import { connectorOf } from '../connectors/registry.ts';
-import { postAlert, type Message } from '../connectors/webhook/index.ts';
+import { postAlert, postChange, type Message } from '../connectors/webhook/index.ts';
 import type { Alert } from '../schema/alert.ts';
 import type { ConnectionDefinition } from '../schema/definition.ts';
 import { openFolderStaging } from '../staging/folder.ts';
+import { ingestFolder } from '../staging/ingest-folder.ts';
 import { createScrubber, resolveSettings } from './secrets.ts';
 import { findStanding } from './standing.ts';
 
@@ -46,28 +48,46 @@ function withPage(alert: Alert, { client, ui, environment }: DependencyOptions):
   return { ...alert, page: pageAddress(address, client.options.namespace, alert.run.workflowId, alert.run.runId) };
 }
 
+/** Signatures are the gateway's; a worker needs no secret of theirs. */
+function withoutSignature(connection: ConnectionDefinition): ConnectionDefinition {
+  if (connection.type !== 'ingest') return connection;
+  const { verify: _, ...settings } = connection.settings;
+  return { ...connection, settings };
+}
+
+/** An ingest connection reads below staging what the gateway of the project has put there. */
+function withFolder(settings: unknown, { type, name }: ConnectionDefinition, project: string | undefined, staging: string): unknown {
+  if (type !== 'ingest' || project === undefined || typeof settings !== 'object') return settings;
+  return { ...settings, folder: ingestFolder(resolve(staging), project, name) };
+}
+
 /** What activities work with, over one staging folder and one environment. */
 export async function openDependencies(options: DependencyOptions): Promise<Dependencies> {
   const { environment, client } = options;
   const secrets = options.secrets ?? new Set<string>();
-  const resolve = async (connection: ConnectionDefinition): Promise<unknown> => {
-    const resolved = await resolveSettings(connection, { environment, host: hostname() });
-    for (const secret of resolved.secrets) secrets.add(secret);
-    return resolved.settings;
+  const resolved = async (connection: ConnectionDefinition): Promise<unknown> => {
+    const found = await resolveSettings(connection, { environment, host: hostname() });
+    for (const secret of found.secrets) secrets.add(secret);
+    return found.settings;
   };
   return {
     staging: await openFolderStaging(options.staging, {
       keys: await readStagingKeys(environment),
       scratch: environment['MILLRACE_STAGING_SCRATCH'],
     }),
-    openSource: async (connection) =>
-      await connectorOf(connection.type, connection.name).openSource(await resolve(connection), connection.name),
+    openSource: async (connection, project) =>
+      await connectorOf(connection.type, connection.name).openSource(
+        withFolder(await resolved(withoutSignature(connection)), connection, project, options.staging),
+        connection.name,
+      ),
     openWarehouse: async (connection) =>
-      await connectorOf(connection.type, connection.name).openWarehouse(await resolve(connection), connection.name),
+      await connectorOf(connection.type, connection.name).openWarehouse(await resolved(connection), connection.name),
     openApplication: async (connection, request, context) =>
-      await connectorOf(connection.type, connection.name).openApplication(await resolve(connection), connection.name, request, context),
+      await connectorOf(connection.type, connection.name).openApplication(await resolved(connection), connection.name, request, context),
     openSyncBooks: async (connection) =>
-      await connectorOf(connection.type, connection.name).openSyncBooks(await resolve(connection), connection.name),
+      await connectorOf(connection.type, connection.name).openSyncBooks(await resolved(connection), connection.name),
+    openWebhookBooks: async (connection) =>
+      await connectorOf(connection.type, connection.name).openWebhookBooks(await resolved(connection), connection.name),
     transformMemory: environment['MILLRACE_TRANSFORM_MEMORY'] ?? defaultTransformMemory,
     transformThreads: Math.min(availableParallelism(), 4),
     scrub: (text) => createScrubber([...secrets])(text),
@@ -75,6 +95,7 @@ export async function openDependencies(options: DependencyOptions): Promise<Depe
     findStanding: async (project, name) =>
       client === undefined ? { lastSuccess: null, underWay: [] } : await findStanding(client, project, name),
     postAlert: async ({ to, template }, alert, signal) =>
-      await postAlert(await resolve(to), withPage(alert, options), { name: to.name, template, signal }),
+      await postAlert(await resolved(to), withPage(alert, options), { name: to.name, template, signal }),
+    postChange: async (to, change, signal) => await postChange(await resolved(to), change, { name: to.name, signal }),
   };
 }

@@ -1,8 +1,11 @@
 export { check } from './check.ts';
 export { alert } from './alert.ts';
 export { deliver } from './deliver.ts';
+export { ingest } from './ingest.ts';
 export { model } from './model.ts';
 export { pipeline } from './pipeline.ts';
+export { replay } from './replay-webhook.ts';
 export { stream } from './stream.ts';
 export { sync } from './sync.ts';
 export { watch } from './watch.ts';
+export { webhook } from './webhook.ts';

@@ -102,7 +102,7 @@ export async function createLoadTable(
 ): Promise<readonly string[]> {
   const plan = planContract(load, target);
   const dependents = target === undefined || !fence.rebuild ? [] : await findDependents(client, target.oid);
-  if (fence.rebuild && !fence.ordered && canSwap(load, plan, dependents)) {
+  if (fence.rebuild && !fence.ordered && load.repeats !== true && canSwap(load, plan, dependents)) {
     await createDirectTable(client, load, target);
     return plan.notes;
   }
