@@ -1,6 +1,6 @@
 /** Who asks, as the gateway found out by the token. */
 export interface Caller {
-  /** `token:<id>`, `jwt:<issuer>:<subject>`, or `anonymous`: for limits and the audit log. */
+  /** `token:<id>`, `jwt:<issuer>:<subject>`, `anonymous:<network>`, or `signed:<name>` where a signature stands for a token: for limits and the audit log. */
   readonly id: string;
   /** Undefined for a token without a role: it may not read. */
   readonly role: string | undefined;

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { GatewayBooks } from '../connectors/gateway-books.ts';
+import type { Redis } from 'ioredis';
+import type { AuditEntry, Change, GatewayBooks } from '../connectors/gateway-books.ts';
 import type { DatasetRead, DatasetRequest } from '../schema/dataset.ts';
 import type { GatewayDefinition } from '../schema/gateway-definition.ts';
 import type { Access, Caller } from './caller.ts';
@@ -25,6 +26,8 @@ export interface Answer {
   /** Of the body; quoted, strong. */
   readonly etag: string;
   readonly cached: boolean;
+  /** Where it came from, for the access log: `request.noted.cache`. */
+  readonly state: 'hit' | 'miss' | 'joined' | 'off';
 }
 
 /** Answers from kept ones, from an equal request under way, or from the warehouse; refuses (503) when too many wait. */
@@ -35,8 +38,17 @@ export interface Answers {
 
 /** Limits of requests; each throws 429 with `retry-after`. */
 export interface Limits {
-  /** Counts a request of the caller on one API; gives the headers to answer with. */
+  /**
+   * Counts a request of the caller on one API; gives the headers to answer with. Routes that are no API's are named as their scope is:
+   * `changes`, `ingest:<connection>`, `trigger:<name>`; those of all APIs `graphql`, `openapi`.
+   */
   take(api: string, caller: Caller): Promise<Readonly<Record<string, string>>>;
+}
+
+/** The audit log, written within a second or so; while the books are away it waits in memory. Reads are in the access log alone. */
+export interface AuditLog {
+  /** What was done or refused: `ingest`, `trigger`, `api.export`, … Values of rows and secrets are not in it. */
+  add(entry: Omit<AuditEntry, 'project' | 'at'>): void;
 }
 
 export interface GatewayLog {
@@ -55,6 +67,18 @@ export interface Runs {
   start(name: string): Promise<{ readonly workflowId: string; readonly runId: string }>;
 }
 
+/** Commits to tables of a warehouse as this gateway hears of them. */
+export interface ChangesFeed {
+  /** False while commits may be missed. */
+  readonly isLive: boolean;
+  /** Id of the last change that was heard of. */
+  readonly position: bigint;
+  /** Of the last change to any of these tables, or where listening began. No tables: of the last change at all. */
+  lastChange(tables: readonly string[]): bigint;
+  /** Calls the listener with each change, in order; the function that it gives ends that. */
+  onChange(listener: (change: Change) => void): () => void;
+}
+
 /** What the parts of the gateway work with. */
 export interface GatewayContext {
   /** Secrets are resolved. */
@@ -62,7 +86,12 @@ export interface GatewayContext {
   readonly catalog: Catalog;
   readonly answers: Answers;
   readonly limits: Limits;
+  readonly audit: AuditLog;
   readonly books: GatewayBooks;
+  /** Of the first warehouse, which has the books. */
+  readonly changes: ChangesFeed;
+  /** What gateways share; undefined without `gateway.redis`. Commands on it may fail at any time. */
+  readonly redis: Redis | undefined;
   readonly runs: Runs;
   /** Folder of the project's staging. */
   readonly staging: string;
@@ -80,6 +109,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set before handlers run, but for public routes and pages; `anonymous` where an API has that role. */
     caller: Caller;
+    /** For the access log. */
+    noted: { api?: string; cache?: Answer['state']; gone?: boolean };
   }
   interface FastifyContextConfig {
     access?: Access;

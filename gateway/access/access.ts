@@ -1,0 +1,77 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Redis } from 'ioredis';
+import type { GatewayBooks } from '../../connectors/gateway-books.ts';
+import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
+import type { AuditLog, GatewayLog, Limits } from '../context.ts';
+import { Problem } from '../problem.ts';
+import { networkOf } from './addresses.ts';
+import { BookedAudit } from './audit-log.ts';
+import { Authenticator } from './authenticate.ts';
+import { GatewayLimits } from './limits.ts';
+
+export interface AccessOptions {
+  /** Secrets are resolved. */
+  readonly definition: GatewayDefinition;
+  readonly books: Pick<GatewayBooks, 'findToken' | 'audit'>;
+  readonly log: GatewayLog;
+  /** Shares the limits; its commands should give up soon. */
+  readonly redis?: Redis | undefined;
+}
+
+/** Who may do what. Disposing writes what the audit log still has to say, so it comes before the books are closed. */
+export interface GatewayAccess extends AsyncDisposable {
+  readonly limits: Limits;
+  readonly audit: AuditLog;
+  /** Puts the guard before all routes of the server: before `register` of any. Each needs `config: { access }`. */
+  guard(server: FastifyInstance): void;
+}
+
+/** Throws `config` for a JWKS address that can't be used. */
+export function openAccess({ definition, books, log, redis }: AccessOptions): GatewayAccess {
+  const audit = new BookedAudit(books, definition.project, log);
+  const authenticator = new Authenticator(definition, books, log);
+  return {
+    audit,
+    limits: new GatewayLimits(definition, redis),
+    guard(server) {
+      server.decorateRequest('caller');
+      server.addHook('onRequest', async (request) => await authenticate(authenticator, request));
+      server.addHook('onResponse', (request, reply, done) => {
+        auditRefusal(audit, request, reply);
+        done();
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      authenticator[Symbol.dispose]();
+      await audit[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function authenticate(authenticator: Authenticator, request: FastifyRequest): Promise<void> {
+  if (request.is404) return;
+  const { access } = request.routeOptions.config;
+  // Nobody said who may call it, so nobody may.
+  if (access === undefined) throw new Problem(500, 'Internal error', 'The gateway made a mistake.');
+  if (access.kind === 'public' || access.kind === 'page') return;
+  request.caller = await authenticator.callerOf(request, access, nameIn(request.params));
+}
+
+const nameIn = (parameters: unknown): string | undefined =>
+  typeof parameters === 'object' && parameters !== null && 'name' in parameters && typeof parameters.name === 'string'
+    ? parameters.name
+    : undefined;
+
+const refusals: Readonly<Record<number, string>> = { 401: 'unauthorized', 403: 'forbidden', 429: 'limited' };
+
+function auditRefusal(
+  audit: BookedAudit,
+  request: Partial<FastifyRequest> & Pick<FastifyRequest, 'ip' | 'method' | 'routeOptions'>,
+  reply: FastifyReply,
+): void {
+  const result = refusals[reply.statusCode];
+  if (result === undefined) return;
+  const actor = request.caller?.id ?? `address:${networkOf(request.ip)}`;
+  const target = `${request.method} ${request.routeOptions.url ?? ''}`;
+  audit.refused({ actor, action: 'request', target, result, details: {} });
+}

@@ -1,0 +1,114 @@
+import type { FastifyRequest } from 'fastify';
+import type { BookedToken, GatewayBooks } from '../../connectors/gateway-books.ts';
+import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
+import type { Access, Caller } from '../caller.ts';
+import type { GatewayLog } from '../context.ts';
+import { Problem } from '../problem.ts';
+import { networkOf } from './addresses.ts';
+import { bearerOf, notGood, unauthorized } from './bearer.ts';
+import { Failures } from './failures.ts';
+import { identities, rolesOf } from './identity.ts';
+import { Jwts } from './jwt.ts';
+import { KeptTokens } from './kept-tokens.ts';
+import { hasSomeApi, requireScope, scopeMissing, scopeOf } from './scopes.ts';
+import { isSecretOf, parseToken } from './tokens.ts';
+
+const anonymousRole = 'anonymous';
+
+/** Where a request comes from and what it shows. */
+export type Shown = Pick<FastifyRequest, 'ip' | 'raw'>;
+
+/** Finds out who asks, and whether he may ask this route. */
+export class Authenticator implements Disposable {
+  readonly #tokens: KeptTokens;
+  readonly #jwts: Jwts | undefined;
+  readonly #failures = new Failures();
+  readonly #roles: ReadonlySet<string>;
+  readonly #signed: ReadonlySet<string>;
+  readonly #identityOf: ReturnType<typeof identities>;
+  readonly #callers = new WeakMap<BookedToken, Caller>();
+
+  /** Throws `config` for a JWKS address that can't be used. */
+  constructor(definition: GatewayDefinition, books: Pick<GatewayBooks, 'findToken'>, log: GatewayLog) {
+    this.#tokens = new KeptTokens(books, definition.project, log);
+    this.#jwts = definition.jwt === undefined ? undefined : new Jwts(definition.jwt, definition, log);
+    this.#roles = rolesOf(definition);
+    this.#signed = signedRoutes(definition);
+    this.#identityOf = identities(definition);
+  }
+
+  /** The caller, who may ask the route; throws 401, 403, 429, or 503 when nobody can tell. `name` is the parameter of the path. */
+  async callerOf(shown: Shown, access: Exclude<Access, { kind: 'public' | 'page' }>, name: string | undefined): Promise<Caller> {
+    const token = bearerOf(shown.raw);
+    const caller = token === undefined ? this.#withoutToken(shown, access, name) : await this.#withToken(shown, token);
+    this.#permit(caller, access, name);
+    return caller;
+  }
+
+  [Symbol.dispose](): void {
+    this.#jwts?.[Symbol.dispose]();
+  }
+
+  #withoutToken({ ip }: Shown, { kind }: Access, name: string | undefined): Caller {
+    const scope = `${kind}:${name ?? ''}`;
+    if (this.#signed.has(scope)) return { id: `signed:${scope}`, role: undefined, scopes: [scope], claims: {}, identity: '' };
+    if (kind !== 'api' || !this.#roles.has(anonymousRole)) throw unauthorized('A token is needed: Authorization: Bearer …');
+    const identity = this.#identityOf(anonymousRole, {});
+    return { id: `anonymous:${networkOf(ip)}`, role: anonymousRole, scopes: ['api'], claims: {}, identity };
+  }
+
+  async #withToken({ ip }: Shown, token: string): Promise<Caller> {
+    await this.#failures.check(ip, token);
+    try {
+      const caller = token.startsWith('mr_') ? await this.#ofToken(token) : await this.#jwts?.callerOf(token);
+      if (caller === undefined) throw notGood();
+      this.#failures.noteGood(token);
+      return caller;
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) await this.#failures.note(ip, token);
+      throw error;
+    }
+  }
+
+  async #ofToken(text: string): Promise<Caller | undefined> {
+    const parsed = parseToken(text);
+    if (parsed === undefined) return undefined;
+    const token = await this.#tokens.find(parsed.id);
+    if (!isSecretOf(parsed.secret, token?.hash) || token === undefined) return undefined;
+    if (token.revokedAt !== undefined) throw unauthorized('The token was revoked.', 'invalid_token');
+    if (token.expiresAt !== undefined && token.expiresAt.getTime() <= Date.now())
+      throw unauthorized('The token has expired.', 'invalid_token');
+    return this.#callerOfToken(token);
+  }
+
+  #callerOfToken(token: BookedToken): Caller {
+    const known = this.#callers.get(token);
+    if (known !== undefined) return known;
+    const { id, role, scopes, claims } = token;
+    const caller = { id: `token:${id}`, role, scopes, claims, identity: this.#identityOf(role, claims) };
+    this.#callers.set(token, caller);
+    return caller;
+  }
+
+  #permit(caller: Caller, access: Access, name: string | undefined): void {
+    if (caller.role !== undefined && !this.#roles.has(caller.role))
+      throw new Problem(403, 'Role unknown', 'The role of the token is none of this project.');
+    const scope = scopeOf(access, name);
+    if (scope === 'api') {
+      if (!hasSomeApi(caller)) throw scopeMissing(scope);
+    } else if (scope !== undefined) {
+      requireScope(caller, scope);
+    }
+    if (access.kind === 'api' && caller.role === undefined)
+      throw new Problem(403, 'Role missing', 'The token has no role, so it may not read.');
+  }
+}
+
+/** Scopes of the routes where a signature stands for a token: their handlers check it. */
+function signedRoutes({ ingests, triggers }: GatewayDefinition): ReadonlySet<string> {
+  const hasSignature = ({ settings }: { readonly settings: object }): boolean => 'verify' in settings && settings.verify !== undefined;
+  return new Set([
+    ...ingests.filter(({ connection }) => hasSignature(connection)).map(({ connection }) => `ingest:${connection.name}`),
+    ...triggers.filter(({ verify }) => verify !== undefined).map(({ name }) => `trigger:${name}`),
+  ]);
+}

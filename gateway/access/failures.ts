@@ -1,0 +1,34 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Rate } from '../../schema/project-api.ts';
+import { bucketOf } from './addresses.ts';
+import { Counter } from './counter.ts';
+import { tooMany } from './limits.ts';
+
+/** Bad tokens that an address may show. */
+const rate: Rate = { requests: 20, per: 60_000 };
+
+/** Counts bad tokens by address. One with too many is heard no more, but with tokens that were good lately: others may share the address. */
+export class Failures {
+  readonly #salt = randomBytes(16);
+  readonly #counter = new Counter('failures', rate, undefined);
+  readonly #good = new LRUCache<string, true>({ max: 10_000, ttl: 10 * 60_000 });
+
+  /** Throws 429 where the token must not be looked at. */
+  async check(address: string, token: string): Promise<void> {
+    const spent = await this.#counter.isSpent(bucketOf(address, this.#salt));
+    if (spent !== undefined && !this.#good.has(digest(token))) throw tooMany('bad tokens of this address', rate, spent);
+  }
+
+  /** Notes a bad token. */
+  async note(address: string, token: string): Promise<void> {
+    this.#good.delete(digest(token));
+    await this.#counter.take(bucketOf(address, this.#salt)).then(() => undefined);
+  }
+
+  noteGood(token: string): void {
+    this.#good.set(digest(token), true);
+  }
+}
+
+const digest = (token: string): string => createHash('sha256').update(token).digest('base64');

@@ -1,0 +1,83 @@
+import type { Redis } from 'ioredis';
+import { apiDefaults, parseRate, type Rate } from '../../schema/project-api.ts';
+import type { ApiDefinition, GatewayDefinition } from '../../schema/gateway-definition.ts';
+import type { Caller } from '../caller.ts';
+import type { Limits } from '../context.ts';
+import { Problem } from '../problem.ts';
+import { Counter, type Taken } from './counter.ts';
+
+const otherRate: Rate = parseRate(apiDefaults.rate) ?? { requests: 600, per: 60_000 };
+
+const seconds = (milliseconds: number): number => Math.max(1, Math.ceil(milliseconds / 1000));
+
+/** As structured fields: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ */
+const headersOf = (name: string, { requests, per }: Rate, { remaining, ends }: Taken): Readonly<Record<string, string>> => ({
+  'ratelimit-policy': `"${name}";q=${requests};w=${seconds(per)}`,
+  ratelimit: `"${name}";r=${remaining};t=${seconds(ends)}`,
+});
+
+const whose: Readonly<Record<string, string>> = { token: 'this token', role: 'all callers of this role', all: 'all callers' };
+
+/** The answer to one request too many. */
+export function tooMany(name: string, rate: Rate, taken: Taken): Problem {
+  const wait = seconds(taken.ends);
+  const limit = `${rate.requests} requests in ${seconds(rate.per)} s`;
+  return new Problem(429, 'Too many requests', `The limit of ${whose[name] ?? name} is reached (${limit}); try again in ${wait} s.`, {
+    headers: { ...headersOf(name, rate, taken), 'retry-after': `${wait}` },
+  });
+}
+
+/** Counts requests for tokens and APIs, for roles, and for all; what a token has too many of counts for nobody else. */
+export class GatewayLimits implements Limits {
+  readonly #definition: GatewayDefinition;
+  readonly #redis: Redis | undefined;
+  readonly #apis: ReadonlyMap<string, ApiDefinition>;
+  readonly #names: ReadonlySet<string>;
+  readonly #counters = new Map<string, Counter>();
+
+  constructor(definition: GatewayDefinition, redis: Redis | undefined) {
+    this.#definition = definition;
+    this.#redis = redis;
+    this.#apis = new Map(definition.apis.map((api) => [api.name, api]));
+    this.#names = new Set([
+      ...this.#apis.keys(),
+      'changes',
+      'graphql',
+      'openapi',
+      ...definition.ingests.map(({ connection }) => `ingest:${connection.name}`),
+      ...definition.triggers.map(({ name }) => `trigger:${name}`),
+    ]);
+  }
+
+  async take(api: string, caller: Caller): Promise<Readonly<Record<string, string>>> {
+    const own = await this.#take('token', this.#rateOf(api, caller), `${this.#names.has(api) ? api : 'other'} ${caller.id}`);
+    const { rate } = this.#definition;
+    // Events have the limit of all to themselves: readers and writers don't take it from each other.
+    if (api.startsWith('ingest:')) return own;
+    await Promise.all([
+      caller.role === undefined ? undefined : this.#take('role', rate.role, caller.role),
+      this.#take('all', rate.all, ''),
+    ]);
+    return own;
+  }
+
+  #rateOf(name: string, caller: Caller): Rate {
+    if (name.startsWith('ingest:')) return this.#definition.rate.all;
+    const rates = this.#apis.get(name)?.rates ?? {};
+    const role = caller.role ?? '*';
+    return (Object.hasOwn(rates, role) ? rates[role] : rates['*']) ?? otherRate;
+  }
+
+  async #take(name: 'token' | 'role' | 'all', rate: Rate, key: string): Promise<Readonly<Record<string, string>>> {
+    const taken = await this.#counter(name, rate).take(key);
+    if (!taken.isAllowed) throw tooMany(name, rate, taken);
+    return headersOf(name, rate, taken);
+  }
+
+  #counter(name: string, rate: Rate): Counter {
+    const key = `millrace:${this.#definition.project}:${name}:${rate.requests}:${rate.per}`;
+    let counter = this.#counters.get(key);
+    if (counter === undefined) this.#counters.set(key, (counter = new Counter(key, rate, this.#redis)));
+    return counter;
+  }
+}
