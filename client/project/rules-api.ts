@@ -29,7 +29,7 @@ export function apiFindings(project: ProjectFile): readonly Finding[] {
 
 function datasetFindings({ models = {} }: ProjectFile, { dataset, model }: ApiSettings, path: Path): readonly Finding[] {
   if (dataset === undefined && model === undefined)
-    return [wrong(path, 'needs "dataset", as in "marts.customers", or "model": what it publishes.')];
+    return [wrong(path, 'needs "dataset", as in "marts.customers", or "model": what it publishes.', 'name')];
   if (model === undefined) return [];
   if (dataset !== undefined) return [wrong([...path, 'model'], 'stands beside "dataset": an API publishes one of them.')];
   if (Object.hasOwn(models, model)) return [];
@@ -41,7 +41,7 @@ function warehouseFindings(project: ProjectFile, api: ApiSettings, path: Path): 
   const { warehouse } = api;
   if (warehouse === undefined) {
     if (model !== undefined || warehouseOfApi(project, api) !== undefined) return [];
-    return [wrong(path, 'needs "warehouse": there is not just one connection it could be in.')];
+    return [wrong(path, 'needs "warehouse": there is not just one connection it could be in.', 'name')];
   }
   const findings = connectionFindings(project, warehouse, [...path, 'warehouse'], 'warehouse');
   const own = model === undefined ? warehouse : (warehouseOf(project, model) ?? warehouse);
@@ -54,9 +54,9 @@ function keyFindings(project: ProjectFile, api: ApiSettings, path: Path): readon
   const again = key.findIndex((column, index) => key.indexOf(column) !== index);
   if (again !== -1) return [wrong([...path, 'key', again], `names the column "${key[again]}" a second time.`)];
   if (keyOfApi(project, api).length > 0) return [];
-  if (api.model === undefined) return [wrong(path, 'needs "key": the column or columns that identify a row.')];
+  if (api.model === undefined) return [wrong(path, 'needs "key": the column or columns that identify a row.', 'name')];
   if (modelOf(project, api) === undefined) return [];
-  return [wrong(path, `needs "key", here or in the model "${api.model}": the column or columns that identify a row.`)];
+  return [wrong(path, `needs "key", here or in the model "${api.model}": the column or columns that identify a row.`, 'name')];
 }
 
 function roleFindings(project: ProjectFile, api: ApiSettings, role: RoleSettings, path: Path): readonly Finding[] {

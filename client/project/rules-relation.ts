@@ -24,7 +24,7 @@ function otherFindings(relation: RelationSettings, { project, api, path }: Place
   const { api: other, dataset } = relation;
   if (pairsOf(relation).length === 0) return [wrong([...path, 'on'], 'must name at least one column.')];
   if (other === undefined && dataset === undefined)
-    return [wrong(path, 'needs "dataset", as in "marts.orders", or "api": what it leads to.')];
+    return [wrong(path, 'needs "dataset", as in "marts.orders", or "api": what it leads to.', 'name')];
   if (other !== undefined && dataset !== undefined)
     return [wrong([...path, 'dataset'], 'stands beside "api": a relation leads to one of them.')];
   return other === undefined
