@@ -31,6 +31,8 @@ export interface DatasetColumn {
   /** The values are arrays of `json`. */
   readonly array: boolean;
   readonly nullable: boolean;
+  /** SQL's name of a type that `type` has no word for (enums, composite types, those of extensions), or of the array's elements. */
+  readonly native?: string;
   readonly comment?: string;
 }
 
@@ -56,6 +58,10 @@ export interface RowRule {
 export const comparisons = ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'not_in', 'contains', 'starts', 'null'] as const;
 export type Comparison = (typeof comparisons)[number];
 
+/**
+ * Conditions that are true or false for every row: NULL is equal to nothing and neither more nor less than anything, so that `ne` and
+ * `not_in` are true for it, and all others but `null` false. `not` is true for exactly the rows that its filter leaves out.
+ */
 export type Filter =
   | { readonly kind: 'and' | 'or'; readonly filters: readonly Filter[] }
   | { readonly kind: 'not'; readonly filter: Filter }

@@ -1,0 +1,128 @@
+import { MillraceError } from '../../../schema/errors.ts';
+import type { DatasetRequest, DatasetShape, DatasetSource } from '../../../schema/dataset.ts';
+import type { Datasets, DatasetsOptions } from '../../datasets.ts';
+import type { PostgresSettings } from '../settings.ts';
+import { compile, compileEstimate, estimatedReads } from './compile.ts';
+import { describeDataset } from './describe.ts';
+import { exportRows } from './export.ts';
+import { readFailed } from './failures.ts';
+import { estimateSubject } from './page-sql.ts';
+import { runPrepared } from './prepared.ts';
+import { requireSession, roleNotes } from './role.ts';
+import { SessionPool, type PooledSession, type SessionOptions } from './session-pool.ts';
+import type { CompiledStatement } from './statement.ts';
+
+/** Datasets of a PostgreSQL warehouse; sessions are opened when they are first needed. */
+export async function openDatasets(settings: PostgresSettings, name: string, options: DatasetsOptions): Promise<Datasets> {
+  const what = `connection ${name}`;
+  const session: SessionOptions = {
+    settings: options.role === undefined ? settings : { ...settings, role: options.role },
+    what,
+    bound: options.role !== undefined,
+    timeout: options.timeout,
+  };
+  return new PostgresDatasets(session, options);
+}
+
+class PostgresDatasets implements Datasets {
+  readonly #session: SessionOptions;
+  readonly #options: DatasetsOptions;
+  readonly #pool: SessionPool;
+
+  constructor(session: SessionOptions, options: DatasetsOptions) {
+    this.#session = session;
+    this.#options = options;
+    this.#pool = new SessionPool(session, options.connections);
+  }
+
+  get waiting(): number {
+    return this.#pool.waiting;
+  }
+
+  async check(): Promise<readonly string[]> {
+    return await this.#using(undefined, async ({ session }) => {
+      await requireSession(session, this.#session.what);
+      return await roleNotes(session, this.#session.what, this.#session.bound);
+    });
+  }
+
+  async describe(source: DatasetSource): Promise<DatasetShape> {
+    const name = source.kind === 'table' ? `dataset ${source.schema}.${source.table}` : 'the query of a dataset';
+    const what = `${this.#session.what}, ${name}`;
+    return await this.#using(undefined, async ({ session }) => await describeDataset(session, source, what));
+  }
+
+  async read(request: DatasetRequest, signal?: AbortSignal): Promise<string> {
+    const compiled = compile(request, this.#options.maskKey);
+    const estimates = estimatedReads(request).map(compileEstimate);
+    return await this.#using(signal, async (pooled) => {
+      const values = estimates.length === 0 ? compiled.values : await this.#estimated(pooled, compiled, estimates);
+      return (await this.#run(pooled, compiled, values)) ?? 'null';
+    });
+  }
+
+  export(read: Parameters<Datasets['export']>[0], format: 'ndjson' | 'csv', signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return exportRows({ ...this.#session, timeout: this.#options.exportTimeout }, read, format, this.#options.maskKey, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool[Symbol.asyncDispose]();
+  }
+
+  /** The statement's values with the planner's estimates in their places. */
+  async #estimated(
+    pooled: PooledSession,
+    compiled: CompiledStatement,
+    estimates: readonly CompiledStatement[],
+  ): Promise<readonly unknown[]> {
+    const rows: number[] = [];
+    for (const estimate of estimates) {
+      const plan = await this.#run(pooled, estimate, estimate.values);
+      rows.push(Number(/"Plan Rows": (\d+)/.exec(plan ?? '')?.[1] ?? 0));
+    }
+    let next = 0;
+    return compiled.values.map((value, at) => (compiled.subjects[at] === estimateSubject ? rows[next++] : value));
+  }
+
+  async #run(pooled: PooledSession, { text, subjects }: CompiledStatement, values: readonly unknown[]): Promise<string | undefined> {
+    try {
+      return await runPrepared(pooled, text, values);
+    } catch (error) {
+      throw readFailed(error, { what: this.#session.what, subjects, timeout: this.#options.timeout });
+    }
+  }
+
+  /** Work with a session; once more with another one when a kept one turns out to be broken, for the server was started again. */
+  async #using<T>(signal: AbortSignal | undefined, work: (session: PooledSession) => Promise<T>): Promise<T> {
+    for (;;) {
+      const pooled = await this.#pool.acquire(signal);
+      const wasUsed = pooled.used;
+      try {
+        return await this.#attempt(pooled, signal, work);
+      } catch (error) {
+        if (signal?.aborted === true) throw signal.reason;
+        if (!(wasUsed && pooled.broken && error instanceof MillraceError && error.code === 'unavailable')) throw error;
+      }
+    }
+  }
+
+  async #attempt<T>(pooled: PooledSession, signal: AbortSignal | undefined, work: (session: PooledSession) => Promise<T>): Promise<T> {
+    const abort = (): void => {
+      pooled.broken = true;
+      pooled.abort(signal?.reason);
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      const result = await work(pooled);
+      pooled.used = true;
+      return result;
+    } catch (error) {
+      // Whoever ended the session says so before the connection's end is noticed.
+      if (error instanceof MillraceError && error.code === 'unavailable') pooled.broken = true;
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      this.#pool.release(pooled);
+    }
+  }
+}

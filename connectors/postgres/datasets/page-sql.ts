@@ -1,0 +1,91 @@
+import type { EdgeMember, PageInfoMember, PageMember } from '../../../schema/dataset.ts';
+import type { Columns } from './filter-sql.ts';
+import { cursorSql } from './keyset-sql.ts';
+import { arrayOf, objectOf, type Member } from './object-sql.ts';
+import { numbered, rowsSql, whereSql, type ReadSql } from './rows-sql.ts';
+import type { Statement } from './statement.ts';
+
+/** A page of numbered rows: one more than its limit, which tells whether there are more. */
+interface Page extends ReadSql {
+  readonly name: string;
+  readonly backward: boolean;
+  readonly columns: Columns;
+}
+
+/** SQL for a page as the object of its members, as a subquery. */
+export function pageSql(statement: Statement, context: ReadSql, members: readonly PageMember[]): string {
+  const name = `_p${statement.number()}`;
+  const page: Page = { ...context, name, backward: context.read.backward === true, columns: context.dataset.under(name) };
+  const list = members.map((member): Member => [member.as, memberSql(statement, page, member)]);
+  const rows = numbered(rowsSql(statement, context, context.read.limit + 1));
+  const isRead = members.some(({ kind }) => kind !== 'constant' && kind !== 'count');
+  return isRead ? `(WITH ${name} AS MATERIALIZED ${rows} SELECT ${objectOf(list)})` : objectOf(list);
+}
+
+function memberSql(statement: Statement, page: Page, member: PageMember): string {
+  switch (member.kind) {
+    case 'constant':
+      return statement.bind(member.value, member.as, 'text');
+    case 'rows':
+      return arrayOf(page.members(member.fields ?? page.read.fields, page.columns), shown(page));
+    case 'edges':
+      return arrayOf(
+        member.members.map((edge) => edgeMember(statement, page, edge)),
+        shown(page),
+      );
+    case 'next':
+      return `CASE WHEN ${hasMore(page)} THEN ${cursorAt(statement, page, 'last')} END`;
+    case 'count':
+      return countSql(statement, page, member.exact);
+    case 'pageInfo':
+      return objectOf(member.members.map((info): Member => [info.as, infoSql(statement, page, info)]));
+  }
+}
+
+/** The page's rows in the order of the sort, without the one more. */
+function shown({ name, backward, read }: Page): string {
+  return `FROM ${name} WHERE ${name}.n <= ${read.limit}${backward ? ` ORDER BY ${name}.n DESC` : ''}`;
+}
+
+const hasMore = ({ name, read }: Page): string => `EXISTS (SELECT FROM ${name} WHERE ${name}.n > ${read.limit})`;
+
+function cursorAt(statement: Statement, page: Page, which: 'first' | 'last'): string {
+  const { name, backward, read } = page;
+  const cursor = cursorSql(statement, read.cursorPrefix, read.sort, page.columns);
+  const direction = (which === 'first') === backward ? ' DESC' : '';
+  return `(SELECT ${cursor} FROM ${name} WHERE ${name}.n <= ${read.limit} ORDER BY ${name}.n${direction} LIMIT 1)`;
+}
+
+function edgeMember(statement: Statement, page: Page, edge: EdgeMember): Member {
+  if (edge.kind === 'constant') return [edge.as, statement.bind(edge.value, edge.as, 'text')];
+  if (edge.kind === 'cursor') return [edge.as, cursorSql(statement, page.read.cursorPrefix, page.read.sort, page.columns)];
+  return [edge.as, objectOf(page.members(edge.fields, page.columns))];
+}
+
+function infoSql(statement: Statement, page: Page, info: PageInfoMember): string {
+  const isFrom = page.read.from !== undefined ? 'true' : 'false';
+  switch (info.kind) {
+    case 'constant':
+      return statement.bind(info.value, info.as, 'text');
+    case 'hasNextPage':
+      return page.backward ? isFrom : hasMore(page);
+    case 'hasPreviousPage':
+      return page.backward ? hasMore(page) : isFrom;
+    case 'startCursor':
+      return cursorAt(statement, page, 'first');
+    case 'endCursor':
+      return cursorAt(statement, page, 'last');
+  }
+}
+
+/** Counted to here where an estimate is enough. */
+const countedExactly = 10_000;
+/** Subject of the parameter that the planner's estimate is given as. */
+export const estimateSubject = 'the estimate';
+
+function countSql(statement: Statement, { dataset, alias, conditions, nested }: Page, exact: boolean): string {
+  const from = `FROM ${dataset.name} AS ${alias}${whereSql(conditions)}`;
+  if (exact || nested) return `(SELECT count(*) ${from})`;
+  const estimate = statement.bind(0, estimateSubject, 'bigint');
+  return `(SELECT CASE WHEN count(*) > ${countedExactly} THEN greatest(${estimate}, count(*)) ELSE count(*) END FROM (SELECT 1 ${from} LIMIT ${countedExactly + 1}) AS _c)`;
+}

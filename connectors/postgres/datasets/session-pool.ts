@@ -1,0 +1,144 @@
+import { MillraceError } from '../../../schema/errors.ts';
+import { connect, type Session } from '../session.ts';
+import type { PostgresSettings } from '../settings.ts';
+import { requireBoundRole } from './role.ts';
+
+/** A session of the pool, with the names of the statements prepared on it, the least recently used first. */
+export interface PooledSession {
+  readonly session: Session;
+  readonly prepared: Set<string>;
+  /** Has answered before: that it is broken may only mean that the server was started again. */
+  used: boolean;
+  broken: boolean;
+  /** Cancels what runs and cuts the connection. */
+  abort(reason: unknown): void;
+}
+
+export interface SessionOptions {
+  readonly settings: PostgresSettings;
+  readonly what: string;
+  /** Its role has been given to be bound by: it may not be one that policies don't hold for. */
+  readonly bound: boolean;
+  /** Milliseconds for a statement. */
+  readonly timeout: number;
+}
+
+/** Opens a session that can't write, as the role that is given. */
+export async function openDatasetSession(options: SessionOptions): Promise<PooledSession> {
+  const cut = new AbortController();
+  const session = await connect(
+    options.settings,
+    { signal: cut.signal, name: 'millrace:gateway', beat: () => undefined },
+    {
+      readOnly: true,
+      what: options.what,
+      settings: { statement_timeout: `${options.timeout}ms`, search_path: 'public', idle_in_transaction_session_timeout: '1min' },
+    },
+  );
+  const pooled: PooledSession = { session, prepared: new Set(), used: false, broken: false, abort: (reason) => cut.abort(reason) };
+  const broke = (): void => void (pooled.broken = true);
+  session.client.on('error', broke).on('end', broke);
+  try {
+    if (options.bound) await requireBoundRole(session, options.what);
+    return pooled;
+  } catch (error) {
+    session.destroy();
+    throw error;
+  }
+}
+
+interface Waiter {
+  readonly give: (session: PooledSession) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** Sessions that are opened when they are needed, up to a number, and kept. Who finds none free waits, first come first served. */
+export class SessionPool implements AsyncDisposable {
+  readonly #options: SessionOptions;
+  readonly #most: number;
+  readonly #idle: PooledSession[] = [];
+  readonly #all = new Set<PooledSession>();
+  readonly #waiters: Waiter[] = [];
+  #opening = 0;
+  #closed = false;
+
+  constructor(options: SessionOptions, most: number) {
+    this.#options = options;
+    this.#most = Math.max(1, most);
+  }
+
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
+  /** A session for the caller alone, to be given back by `release`. */
+  async acquire(signal?: AbortSignal): Promise<PooledSession> {
+    signal?.throwIfAborted();
+    if (this.#closed) throw new MillraceError('unavailable', `${this.#options.what}: its sessions are closed`);
+    for (let free = this.#idle.pop(); free !== undefined; free = this.#idle.pop()) {
+      if (!free.broken) return free;
+      this.#all.delete(free);
+    }
+    return await new Promise<PooledSession>((resolve, reject) => {
+      const leave = (): void => {
+        const at = this.#waiters.indexOf(waiter);
+        if (at >= 0) this.#waiters.splice(at, 1);
+        reject(signal?.reason as Error);
+      };
+      const waiter: Waiter = {
+        give: (session) => {
+          signal?.removeEventListener('abort', leave);
+          resolve(session);
+        },
+        fail: (error) => {
+          signal?.removeEventListener('abort', leave);
+          reject(error as Error);
+        },
+      };
+      signal?.addEventListener('abort', leave, { once: true });
+      this.#waiters.push(waiter);
+      this.#openMore();
+    });
+  }
+
+  release(session: PooledSession): void {
+    if (session.broken || this.#closed) {
+      this.#all.delete(session);
+      session.session.destroy();
+      this.#openMore();
+      return;
+    }
+    const next = this.#waiters.shift();
+    if (next === undefined) this.#idle.push(session);
+    else next.give(session);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    const error = new MillraceError('unavailable', `${this.#options.what}: its sessions are closed`);
+    for (const waiter of this.#waiters.splice(0)) waiter.fail(error);
+    await Promise.all([...this.#all].map(async ({ session }) => await session[Symbol.asyncDispose]()));
+  }
+
+  /** Opens a session for who waits, where there is room for one. */
+  #openMore(): void {
+    if (this.#closed || this.#waiters.length <= this.#opening || this.#all.size + this.#opening >= this.#most) return;
+    this.#opening++;
+    void this.#open();
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const session = await openDatasetSession(this.#options);
+      this.#opening--;
+      this.#all.add(session);
+      this.release(session);
+    } catch (error) {
+      this.#opening--;
+      // Where nothing is open nobody comes to give a session back.
+      const failed = this.#all.size === 0 && this.#opening === 0 ? this.#waiters.splice(0) : this.#waiters.splice(0, 1);
+      for (const waiter of failed) waiter.fail(error);
+    }
+    this.#openMore();
+  }
+}
