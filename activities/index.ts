@@ -12,6 +12,7 @@ import { createExtract } from './extract.ts';
 import { createFindPulse } from './find-pulse.ts';
 import { createFindRun } from './find-run.ts';
 import { createGiveUp } from './give-up.ts';
+import { createReplayLetter } from './replay-webhook.ts';
 import { createLoad } from './load.ts';
 import { createPlanSync } from './plan-sync.ts';
 import { createPlan } from './plan.ts';
@@ -20,6 +21,7 @@ import { createPrepare } from './prepare.ts';
 import { createSendRows } from './send-rows.ts';
 import { createTransform } from './transform.ts';
 import { createFindStanding } from './watch.ts';
+import { createBuryChange, createPostChanges } from './webhook.ts';
 
 /** Every step that a workflow can ask for, over what the worker gives. */
 export const createActivities = (deps: Dependencies) => ({
@@ -44,5 +46,8 @@ export const createActivities = (deps: Dependencies) => ({
   checkSync: createCheckSync(deps),
   sendAlert: createSendAlert(deps),
   findStanding: createFindStanding(deps),
+  postChanges: createPostChanges(deps),
+  buryChange: createBuryChange(deps),
+  replayLetter: createReplayLetter(deps),
 });
 export type Activities = ReturnType<typeof createActivities>;

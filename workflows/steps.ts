@@ -66,6 +66,16 @@ export const alertSteps = proxyActivities<Pick<Activities, 'sendAlert' | 'findSt
   retry: { ...retry, maximumInterval: '5 minutes' },
 });
 
+/** Posts of changes to webhooks. What an address says is their result; failures are those of the books, and are waited out. */
+export function webhookSteps(heartbeatTimeout: number) {
+  return proxyActivities<Pick<Activities, 'postChanges' | 'buryChange' | 'replayLetter'>>({
+    startToCloseTimeout: '5 minutes',
+    heartbeatTimeout,
+    cancellationType,
+    retry,
+  });
+}
+
 /** The build of a model: one long statement in the warehouse. */
 export function modelSteps(heartbeatTimeout: number) {
   return proxyActivities<Pick<Activities, 'build'>>({ startToCloseTimeout: '1 day', heartbeatTimeout, cancellationType, retry });

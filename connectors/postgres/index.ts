@@ -5,6 +5,7 @@ import { openSyncBooks } from './ledger/sync-books.ts';
 import type { PostgresSettings } from './settings.ts';
 import { postgresReadOptions, postgresSettings } from './settings.ts';
 import { openSource } from './source.ts';
+import { openWebhookBooks } from './webhook-books/webhook-books.ts';
 import { openWarehouse } from './warehouse/warehouse.ts';
 
 /** PostgreSQL: tables and views as streams, by COPY; and as warehouse. */
@@ -17,4 +18,5 @@ export const postgres: Connector<PostgresSettings> = {
   openWarehouse: async (settings, name) => await openWarehouse(settings, name),
   openSyncBooks,
   openGatewayBooks,
+  openWebhookBooks,
 };
