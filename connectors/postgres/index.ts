@@ -1,5 +1,6 @@
 import type { Connector } from '../connector.ts';
 import { openApplication } from './application/application.ts';
+import { openDatasets } from './datasets/datasets.ts';
 import { openGatewayBooks } from './gateway-books/gateway-books.ts';
 import { openSyncBooks } from './ledger/sync-books.ts';
 import type { PostgresSettings } from './settings.ts';
@@ -17,6 +18,7 @@ export const postgres: Connector<PostgresSettings> = {
   openApplication,
   openWarehouse: async (settings, name) => await openWarehouse(settings, name),
   openSyncBooks,
+  openDatasets,
   openGatewayBooks,
   openWebhookBooks,
 };

@@ -25,26 +25,29 @@ function compare(statement: Statement, { column: name, op, value }: Compare, col
   const sql = columns.sql(name);
   const column = columns.column(name);
   const subject = `column ${JSON.stringify(name)}`;
-  requireComparable(column, op);
+  requireComparable(column, op, subject);
   if (op === 'null') return `${sql} IS ${value === true || value === 'true' ? '' : 'NOT '}NULL`;
-  if (op === 'in' || op === 'not_in') {
+  const isOfMany = op === 'in' || op === 'not_in';
+  if (Array.isArray(value) && !isOfMany) throw new MillraceError('rejected', `${subject}: ${op} takes one value`);
+  if (isOfMany) {
     const list = statement.bind(Array.isArray(value) ? value : [String(value)], subject, `${comparedAs(column)}[]`);
     return op === 'in' ? `${sql} = ANY (${list})` : `(${sql} = ANY (${list})) IS NOT TRUE`;
   }
-  if (Array.isArray(value)) throw new MillraceError('rejected', `${subject}: ${op} takes one value`);
-  const text = String(value);
+  return compareOne(statement, sql, op, String(value), subject, column);
+}
+
+function compareOne(statement: Statement, sql: string, op: Comparison, value: string, subject: string, column: DatasetColumn): string {
   const operator = operators[op];
-  if (operator !== undefined) return `${sql} ${operator} ${statement.bind(text, subject, comparedAs(column))}`;
-  const pattern = `${op === 'contains' ? '%' : ''}${likePattern(text)}%`;
+  if (operator !== undefined) return `${sql} ${operator} ${statement.bind(value, subject, comparedAs(column))}`;
+  const pattern = `${op === 'contains' ? '%' : ''}${likePattern(value)}%`;
   return `${sql}::text ${op === 'contains' ? 'ILIKE' : 'LIKE'} ${statement.bind(pattern, subject, 'text')}`;
 }
 
 const likePattern = (text: string): string => text.replaceAll(/[\\%_]/g, String.raw`\$&`);
 
-function requireComparable(column: DatasetColumn, op: Comparison): void {
-  const subject = `column ${JSON.stringify(column.name)}`;
-  const isJson = column.json === 'json' || column.type === 'xml';
+function requireComparable(column: DatasetColumn, op: Comparison, subject: string): void {
   if (op === 'null') return;
+  const isJson = column.json === 'json' || column.type === 'xml';
   if (isJson) throw new MillraceError('rejected', `${subject}: values of type ${column.type} can't be compared, only with null`);
   if (column.array && op !== 'eq' && op !== 'ne')
     throw new MillraceError('rejected', `${subject}: arrays can only be compared with eq, ne and null`);

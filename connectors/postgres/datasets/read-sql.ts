@@ -22,6 +22,7 @@ export interface Parent {
 export function readSql(statement: Statement, read: DatasetRead, parent?: Parent): string {
   const context = begin(statement, read, parent);
   const { shape } = read;
+  if (shape.kind === 'keyed') return keyedSql(statement, context, shape);
   if (shape.kind === 'object') return pageSql(statement, context, shape.members);
   const page = `_p${statement.number()}`;
   const rows = rowsSql(statement, context, shape.kind === 'one' ? 1 : read.limit);
@@ -35,10 +36,30 @@ export function readSql(statement: Statement, read: DatasetRead, parent?: Parent
 export function linesSql(statement: Statement, read: DatasetRead, format: 'ndjson' | 'csv'): string {
   const { dataset, alias, conditions, members } = begin(statement, read);
   const columns = dataset.under(alias);
-  const from = `FROM ${dataset.name} AS ${alias}${whereSql(conditions)} ${orderSql(read.sort, columns, false)}`;
+  const after = read.from === undefined ? [] : [afterSql(statement, read.sort, read.from, columns, false)];
+  const limit = read.limit === everyRow ? '' : ` LIMIT ${wholeNumber(read.limit)}`;
+  const from = `FROM ${dataset.name} AS ${alias}${whereSql([...conditions, ...after])} ${orderSql(read.sort, columns, false)}${limit}`;
   if (format === 'csv') return `SELECT ${csvLine(statement, read.fields, columns, (field) => member(statement, field, columns))} ${from}`;
   const { list, json } = objectsOf(members(read.fields, columns));
-  return `SELECT ${json}::text FROM (SELECT ${list} ${from}) AS o`;
+  // Line breaks are nowhere in JSON but between its values.
+  return `SELECT translate(${json}::text, E'\\n\\r', '  ') FROM (SELECT ${list} ${from}) AS o`;
+}
+
+/** An array with the row of each key, or null, in the order of the keys: each is found by itself, as an index finds it. */
+function keyedSql(statement: Statement, context: ReadSql, shape: Extract<ReadShape, { kind: 'keyed' }>): string {
+  const { read, dataset, alias, members } = context;
+  const columns = dataset.under(alias);
+  const keys = `_k${statement.number()}`;
+  const names = shape.columns.map((_, at) => `k${at}`);
+  const lists = shape.columns.map((name, at) => {
+    const values = shape.keys.map((key) => key[at] ?? null);
+    return statement.bind(values, `column ${JSON.stringify(name)}`, `${comparedAs(columns.column(name))}[]`);
+  });
+  const conditions = [...context.conditions, ...shape.columns.map((name, at) => `${columns.sql(name)} = ${keys}.k${at}`)];
+  const page = `_p${statement.number()}`;
+  const row = objectOf(members(read.fields, dataset.under(page)), `FROM ${rowsSql(statement, { ...context, conditions }, 1)} AS ${page}`);
+  const from = `unnest(${lists.join(', ')}) WITH ORDINALITY AS ${keys} (${[...names, 'n'].join(', ')})`;
+  return `(SELECT coalesce(json_agg(${row} ORDER BY ${keys}.n), '[]'::json) FROM ${from})`;
 }
 
 function begin(statement: Statement, read: DatasetRead, parent?: Parent): ReadSql {
