@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { AuditEntry, Change, GatewayBooks } from '../connectors/gateway-books.ts';
 import type { DatasetRead, DatasetRequest } from '../schema/dataset.ts';
 import type { GatewayDefinition } from '../schema/gateway-definition.ts';
+import type { IngestPending } from '../schema/ingest.ts';
 import type { Access, Caller } from './caller.ts';
 import type { Catalog } from './catalog.ts';
 
@@ -60,9 +61,9 @@ export interface GatewayLog {
 /** What the gateway has Temporal do. */
 export interface Runs {
   /** Wakes the workflow that loads what an ingest connection has gathered, or starts it. */
-  wakeIngest(connection: string): Promise<void>;
-  /** Wakes the workflow that delivers an outgoing webhook, or starts it. */
-  wakeWebhook(name: string): Promise<void>;
+  wakeIngest(connection: string, pending?: IngestPending): Promise<void>;
+  /** Wakes the workflow that delivers an outgoing webhook, or starts it; one that never told anything begins after the change `since`. */
+  wakeWebhook(name: string, since: string): Promise<void>;
   /** Starts a run of a pipeline, model or sync; joins one that is under way. */
   start(name: string): Promise<{ readonly workflowId: string; readonly runId: string }>;
 }

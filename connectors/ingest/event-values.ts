@@ -107,19 +107,23 @@ function badText(value: string): string | undefined {
 
 /** What no database could hold, anywhere in a value: where it is, and why. */
 export function unstorable(value: unknown, at = '', depth = 0): EventProblem | undefined {
-  if (typeof value === 'string') {
-    const message = badText(value);
-    return message === undefined ? undefined : { at, message };
-  }
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : { at, message: 'is too large a number' };
+  const message = scalarProblem(value);
+  if (message !== undefined) return { at, message };
   if (typeof value !== 'object' || value === null) return undefined;
   if (depth === deepest) return { at, message: `is nested deeper than ${deepest} levels` };
   for (const [name, inner] of Object.entries(value)) {
-    const message = badText(name);
-    const problem = message === undefined ? unstorable(inner, `${at}${pointerOf(name)}`, depth + 1) : { at, message };
+    const problem =
+      badText(name) === undefined
+        ? unstorable(inner, `${at}${pointerOf(name)}`, depth + 1)
+        : { at, message: 'has a name that can not be kept' };
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+function scalarProblem(value: unknown): string | undefined {
+  if (typeof value === 'string') return badText(value);
+  return typeof value === 'number' && !Number.isFinite(value) ? 'is too large a number' : undefined;
 }
 
 /** True for a number somewhere in the JSON text that is too large or too long. */
