@@ -13,6 +13,7 @@ const entries: Readonly<Record<string, Entry>> = {
   up: { summary: 'start what is missing locally and a worker, and keep them running', load: () => import('./commands/up.ts') },
   down: { summary: 'stop the local servers', load: () => import('./commands/down.ts') },
   worker: { summary: 'run a worker alone, for servers elsewhere', load: () => import('./commands/worker.ts') },
+  serve: { summary: 'run the gateway alone: APIs, events taken in, changes', load: () => import('./commands/serve.ts') },
   run: { summary: 'run a pipeline, model or sync, and follow it to its end', load: () => import('./commands/run.ts') },
   apply: { summary: 'make the schedules on the server equal to the project file', load: () => import('./commands/apply.ts') },
   status: { summary: 'show last runs, cursors, rows and schedules', load: () => import('./commands/status.ts') },
@@ -32,6 +33,7 @@ const entries: Readonly<Record<string, Entry>> = {
   trigger: { summary: 'let a schedule start its run now', load: () => import('./commands/trigger.ts') },
   token: { summary: 'make, list and revoke tokens of the gateway', load: () => import('./commands/token.ts') },
   audit: { summary: 'show the audit log of the gateway, or check that it is whole', load: () => import('./commands/audit.ts') },
+  'graphql-schema': { summary: 'print the GraphQL schema of the APIs', load: () => import('./commands/graphql-schema.ts') },
   cancel: { summary: 'stop the runs under way', load: () => import('./commands/cancel.ts') },
 };
 

@@ -1,9 +1,8 @@
 import { hostname } from 'node:os';
-import type { Datasets } from '../connectors/datasets.ts';
+import type { Datasets, DatasetsOptions } from '../connectors/datasets.ts';
 import type { GatewayBooks } from '../connectors/gateway-books.ts';
 import { connectorOf } from '../connectors/registry.ts';
 import type { ConnectionDefinition } from '../schema/definition.ts';
-import { MillraceError } from '../schema/errors.ts';
 import type { GatewayDefinition, TriggerDefinition } from '../schema/gateway-definition.ts';
 import { resolveOf, resolveSettings, type SecretsPlace } from './secrets.ts';
 
@@ -30,30 +29,13 @@ export async function resolveGateway(definition: GatewayDefinition, environment:
   return { definition: resolved, secrets: resolving.secrets };
 }
 
-/** The books of a gateway: in the first of its warehouses. Throws `config` when it has none. */
-export async function openBooksOf({ warehouses }: GatewayDefinition, environment: NodeJS.ProcessEnv): Promise<GatewayBooks> {
-  const [warehouse] = warehouses;
-  if (warehouse === undefined) throw new MillraceError('config', 'gateway: there is no warehouse for its tokens and its audit log');
-  const { name, type, settings } = await new Resolving(environment).connection(warehouse);
-  return await connectorOf(type, name).openGatewayBooks(settings, name);
-}
+/** The gateway's books in a warehouse whose secrets are resolved. */
+export const openBooks = async ({ name, type, settings }: ConnectionDefinition): Promise<GatewayBooks> =>
+  await connectorOf(type, name).openGatewayBooks(settings, name);
 
-/** The datasets of a warehouse as the gateway reads them. */
-export async function openDatasetsOf(
-  { role, connections, maskKey, timeout, exportTimeout }: GatewayDefinition,
-  warehouse: ConnectionDefinition,
-  environment: NodeJS.ProcessEnv,
-): Promise<Datasets> {
-  const resolving = new Resolving(environment);
-  const { name, type, settings } = await resolving.connection(warehouse);
-  return await connectorOf(type, name).openDatasets(settings, name, {
-    ...(role === undefined ? {} : { role }),
-    ...(maskKey === undefined ? {} : { maskKey: await resolving.text('gateway', 'mask_key', maskKey) }),
-    connections,
-    timeout,
-    exportTimeout,
-  });
-}
+/** The datasets of a warehouse whose secrets are resolved. */
+export const openDatasets = async ({ name, type, settings }: ConnectionDefinition, options: DatasetsOptions): Promise<Datasets> =>
+  await connectorOf(type, name).openDatasets(settings, name, options);
 
 class Resolving {
   readonly secrets = new Set<string>();

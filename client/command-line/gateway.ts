@@ -2,6 +2,7 @@ import { hostname, userInfo } from 'node:os';
 import type { AuditEntry, GatewayBooks } from '../../connectors/gateway-books.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
+import { suggestion } from '../project/finding.ts';
 import type { Output } from './output.ts';
 import type { OpenProject } from './project.ts';
 import { findServers, localOptions, startServers } from './servers.ts';
@@ -28,11 +29,17 @@ export async function warehouseFor(project: OpenProject, output: Output): Promis
 export async function withGatewayBooks<T>(project: OpenProject, output: Output, work: (books: GatewayBooks) => Promise<T>): Promise<T> {
   const gateway = gatewayOf(project);
   await warehouseFor(project, output);
-  const { openBooksOf } = await import('../../worker/gateway.ts');
-  await using books = await openBooksOf(gateway, process.env);
+  const { openBooks, resolveGateway } = await import('../../worker/gateway.ts');
+  const { definition } = await resolveGateway({ ...gateway, ...withoutMore, warehouses: gateway.warehouses.slice(0, 1) }, process.env);
+  const [warehouse] = definition.warehouses;
+  if (warehouse === undefined) throw new MillraceError('config', 'The gateway has no warehouse for its tokens and its audit log.');
+  await using books = await openBooks(warehouse);
   await books.check();
   return await work(books);
 }
+
+/** Secrets that only the gateway itself needs. */
+const withoutMore: Pick<GatewayDefinition, 'ingests' | 'triggers'> = { ingests: [], triggers: [] };
 
 /** What a person did, for the audit log. */
 export function doneByPerson(project: string, entry: Pick<AuditEntry, 'action' | 'target' | 'details'>): AuditEntry {
@@ -46,4 +53,14 @@ function accountName(): string {
   } catch {
     return `uid ${process.getuid?.() ?? '?'}`;
   }
+}
+
+/** The role that is asked for, or the only one. Throws `config` naming those there are. */
+export function roleOf(project: OpenProject, role: string | undefined): string {
+  const known = [...new Set(gatewayOf(project).apis.flatMap(({ roles }) => Object.keys(roles)))];
+  const [only] = known;
+  if (role === undefined && only !== undefined && known.length === 1) return only;
+  if (role !== undefined && known.includes(role)) return role;
+  if (role === undefined) throw new MillraceError('config', `Give --role, as it sees less or more: ${known.join(', ')}.`);
+  throw new MillraceError('config', `No API of the project has a role "${role}".${suggestion(role, known)}`);
 }
