@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { ingestWaker, ingestWorkflowId } from '../../client/wake-ingest.ts';
+import type { IngestReport } from '../../schema/ingest.ts';
+import { clicksPipeline, openIngestGateway } from '../kits/ingest.ts';
+import { openProject, sql } from '../pipeline-kit.ts';
+import { createDatabase, dropDatabase } from '../servers.ts';
+import { until } from './until.ts';
+
+describe('The workflow of events', function () {
+  this.timeout(60_000);
+
+  async function open(more: Parameters<typeof clicksPipeline>[3] = {}) {
+    const database = await createDatabase('ingest');
+    const project = await openProject('ingest');
+    const staging = join(project.folder, 'staging');
+    let wake: ReturnType<typeof ingestWaker> | undefined;
+    const gateway = await openIngestGateway({
+      project: project.project,
+      staging,
+      wake: async (name, pending) => await wake?.(name, pending),
+    });
+    const definition = clicksPipeline(project.project, gateway.schemaPath, database, more);
+    wake = ingestWaker(project.client, [{ definition, hash: 'one' }]);
+    const handle = project.client.workflow.getHandle(ingestWorkflowId(definition));
+    return {
+      database,
+      project,
+      gateway,
+      definition,
+      handle,
+      report: async () => await handle.query<IngestReport>('ingestProgress'),
+      rows: async (text = 'SELECT * FROM landed.clicks ORDER BY event_id') => await sql(database, text).catch(() => []),
+      async [Symbol.asyncDispose]() {
+        await gateway[Symbol.asyncDispose]();
+        await handle.terminate().catch(() => undefined);
+        await project[Symbol.asyncDispose]();
+        await dropDatabase(database);
+      },
+    };
+  }
+
+  it('loads what was posted within seconds, each event once, with its numbers exact', async () => {
+    await using at = await open();
+    const exact =
+      '{"event_id":"a","user":9007199254740993,"price":0.10000000000000000001,"at":"2026-01-31T12:00:00.123456+02:00","page":{"n":12345678901234567890.5}}';
+    const first = await at.gateway.post(exact);
+    assert.equal(first.status, 202, JSON.stringify(first.body));
+    assert.deepEqual(await at.gateway.post([{ event_id: 'b' }, { event_id: 'c', seen: true }]).then(({ body }) => body), {
+      accepted: 2,
+      duplicates: 0,
+      rejected: [],
+    });
+    await until(async () => (await at.rows()).length === 3, 'three events');
+    const [row] = await at.rows();
+    assert.equal(row?.['user'], '9007199254740993');
+    assert.equal(row?.['price'], '0.10000000000000000001');
+    assert.equal(row?.['page'], '{"n": 12345678901234567890.5}');
+    assert.match(row?.['at'] ?? '', /2026-01-31 1\d:00:00.123456/);
+  });
+
+  it('drops an event that came before, whenever that was', async () => {
+    await using at = await open();
+    await at.gateway.post({ event_id: 'a' });
+    await until(async () => (await at.rows()).length === 1, 'one event');
+    // Another gateway, which remembers nothing.
+    await using other = await openIngestGateway({
+      project: at.project.project,
+      staging: join(at.project.folder, 'staging'),
+      wake: async () => await ingestWaker(at.project.client, [{ definition: at.definition, hash: 'one' }])('clicks'),
+    });
+    await other.post([{ event_id: 'a' }, { event_id: 'b' }]);
+    await until(async () => (await at.rows()).length === 2, 'two events');
+    await until(async () => (await at.report()).duplicates === 1, 'duplicate');
+    const indexes = await at.rows("SELECT indexdef FROM pg_indexes WHERE tablename = 'clicks'");
+    assert.ok(indexes.some(({ indexdef }) => indexdef?.includes('(event_id)')));
+  });
+
+  it('has no timer and no task while nothing comes', async () => {
+    await using at = await open();
+    await at.gateway.post({ event_id: 'a' });
+    await until(async () => (await at.report().catch(() => undefined))?.status === 'idle' && (await at.rows()).length === 1, 'one event');
+    await until(async () => (await at.report()).status === 'idle', 'idle workflow');
+    const length = async (): Promise<number> => (await at.handle.describe()).historyLength;
+    const before = await length();
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    assert.equal(await length(), before);
+  });
+});
