@@ -19,4 +19,6 @@ export type Access =
   | { readonly kind: 'changes' }
   /** The parameter `name` of the path is the connection; a signature may stand for the token. */
   | { readonly kind: 'ingest' }
-  | { readonly kind: 'trigger' };
+  | { readonly kind: 'trigger' }
+  /** The numbers of the gateway itself; callers on this machine need no token. */
+  | { readonly kind: 'metrics' };

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { GatewayBooks } from '../../connectors/gateway-books.ts';
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
 import type { AuditLog, GatewayLog, Limits } from '../context.ts';
+import { isLocal } from '../operation/local.ts';
 import { Problem } from '../problem.ts';
 import { networkOf } from './addresses.ts';
 import { BookedAudit } from './audit-log.ts';
@@ -53,7 +54,7 @@ async function authenticate(authenticator: Authenticator, request: FastifyReques
   const { access } = request.routeOptions.config;
   // Nobody said who may call it, so nobody may.
   if (access === undefined) throw new Problem(500, 'Internal error', 'The gateway made a mistake.');
-  if (access.kind === 'public' || access.kind === 'page') return;
+  if (access.kind === 'public' || access.kind === 'page' || (access.kind === 'metrics' && isLocal(request))) return;
   request.caller = await authenticator.callerOf(request, access, nameIn(request.params));
 }
 

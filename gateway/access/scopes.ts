@@ -1,7 +1,7 @@
 import type { Access, Caller } from '../caller.ts';
 import { Problem } from '../problem.ts';
 
-const form = /^(api|changes|ingest|trigger)(:[A-Za-z][A-Za-z0-9_.-]{0,62})?$/;
+const form = /^((api|changes|ingest|trigger)(:[A-Za-z][A-Za-z0-9_.-]{0,62})?|metrics)$/;
 
 /** Whether a text is a scope that some route asks for. */
 export const isScope = (text: string): boolean => form.test(text) && !text.startsWith('changes:') && text !== 'trigger';
@@ -13,7 +13,8 @@ export function scopeOf(access: Access, name: string | undefined): string | unde
     case 'page':
       return undefined;
     case 'changes':
-      return 'changes';
+    case 'metrics':
+      return access.kind;
     case 'api':
     case 'ingest':
     case 'trigger':
@@ -30,7 +31,7 @@ export function hasScope({ scopes }: Pick<Caller, 'scopes'>, scope: string): boo
 
 /** True where the caller may call some API: routes for all of them ask for no name, and their handlers ask for each. */
 export const hasSomeApi = ({ scopes }: Pick<Caller, 'scopes'>): boolean =>
-  scopes.some((scope) => scope === 'api' || scope.startsWith('api:'));
+  scopes.some((scope) => scope === 'api' || (scope.startsWith('api:') && isScope(scope)));
 
 export function scopeMissing(asked: string): Problem {
   // A name out of a path can be anything.
