@@ -69,8 +69,8 @@ describe('books of the gateway', () => {
       const token = newToken({ role: undefined, scopes: [], claims: {}, expiresAt: undefined });
       await books.createToken(token);
       await books.createToken({ ...token, name: 'another' });
-      const { createdAt, ...found } = (await books.findToken('shop', token.id)) ?? assert.fail('not found');
-      assert.deepEqual(found, { ...token, revokedAt: undefined });
+      const found = (await books.findToken('shop', token.id)) ?? assert.fail('not found');
+      assert.deepEqual(found, { ...token, revokedAt: undefined, createdAt: found.createdAt });
     });
 
     it('are revoked once, and not when they are expired or of another project', async () => {
@@ -200,15 +200,20 @@ describe('books of the gateway', () => {
       const from = await books.latestChange();
       await announce(admin, 'customers', 2);
       await announce(admin, 'orders', 3);
-      const [first, second, ...rest] = await books.changesAfter(from, 10);
-      assert.deepEqual(rest, []);
-      assert.deepEqual([first?.name, first?.rows, second?.name, second?.rows], ['customers', 2, 'orders', 3]);
-      assert.equal(first?.dataset, 'marts.customers');
-      assert.equal(first?.project, 'shop');
-      assert.match(first?.loadId ?? '', /^[0-9a-f-]{36}$/);
-      assert.match(first?.at ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
-      assert.equal(await books.latestChange(), second?.id);
-      assert.deepEqual(await books.changesAfter(from, 1), [first]);
+      const changes = await books.changesAfter(from, 10);
+      assert.deepEqual(
+        changes.map(({ project, dataset, name, rows }) => [project, dataset, name, rows]),
+        [
+          ['shop', 'marts.customers', 'customers', 2],
+          ['shop', 'marts.customers', 'orders', 3],
+        ],
+      );
+      for (const { loadId, at } of changes) {
+        assert.match(String(loadId), /^[0-9a-f-]{36}$/);
+        assert.match(at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+      }
+      assert.equal(await books.latestChange(), changes.at(-1)?.id);
+      assert.deepEqual(await books.changesAfter(from, 1), changes.slice(0, 1));
     });
 
     it('a reader that follows by id misses none of many parallel transactions', async () => {
