@@ -27,7 +27,7 @@ export interface Datasets extends AsyncDisposable {
    * statement that took too long, `schema` when the dataset isn't any more what it was (to be described again), `unavailable`.
    */
   read(request: DatasetRequest, signal?: AbortSignal): Promise<string>;
-  /** All rows of a read, whatever its limit, as bytes: NDJSON, or CSV with a header. Reads ahead no more than it is asked for. */
+  /** Rows of a read, all of them with the limit `everyRow`, as bytes: NDJSON, or CSV with a header. Reads ahead no more than it is asked for. */
   export(read: DatasetRead, format: 'ndjson' | 'csv', signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Requests that wait for a session, for back-pressure. */
   readonly waiting: number;

@@ -19,15 +19,15 @@ const texts: ReadonlySet<string> = new Set(['text', 'varchar', 'char', 'bpchar',
 
 const baseOf = (column: DatasetColumn): string => parseType(column.type)?.base ?? column.type;
 
-/** The comparisons that a column can be filtered by; arrays and JSON only by being NULL or not. */
+/** The comparisons that a column can be filtered by; arrays, JSON and bytes only by being NULL or not. */
 export function comparisonsOf(column: DatasetColumn): readonly Comparison[] {
-  if (column.array || column.json === 'json') return ['null'];
+  if (column.array || column.json === 'json' || column.json === 'bytes' || column.type === 'xml') return ['null'];
   if (column.json === 'string') return texts.has(baseOf(column)) ? text : equality;
-  return column.json === 'boolean' || column.json === 'uuid' || column.json === 'bytes' ? equality : order;
+  return column.json === 'boolean' || column.json === 'uuid' ? equality : order;
 }
 
 /** Whether rows can be ordered and grouped by it. */
-export const isOrdered = (column: DatasetColumn): boolean => !column.array && column.json !== 'json';
+export const isOrdered = (column: DatasetColumn): boolean => !column.array && column.json !== 'json' && column.type !== 'xml';
 
 /** What is wrong with a value to compare a column with, as in "must be a whole number"; undefined when PostgreSQL can read it. */
 export function wrongValue(column: DatasetColumn, value: string): string | undefined {
@@ -49,7 +49,7 @@ export const rangeOf = (column: DatasetColumn): readonly [bigint, bigint] =>
   ranges[baseOf(column)] ?? (column.json === 'bigint' ? [ranges.bigint![0], ranges.bigint![1]] : [ranges.integer![0], ranges.integer![1]]);
 
 const whole = /^-?[0-9]{1,19}$/;
-const decimal = /^-?[0-9]{1,200}(\.[0-9]{1,200})?([eE][+-]?[0-9]{1,3})?$/;
+const decimal = /^-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?$/;
 const uuid = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
 const bytes = /^\\x([0-9a-fA-F]{2})*$/;
 const day = '[0-9]{4}-[0-9]{2}-[0-9]{2}';

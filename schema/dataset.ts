@@ -116,6 +116,9 @@ export type PageInfoMember =
   | { readonly kind: 'constant'; readonly as: string; readonly value: string }
   | { readonly kind: 'hasNextPage' | 'hasPreviousPage' | 'startCursor' | 'endCursor'; readonly as: string };
 
+/** The limit of an export of all rows. */
+export const everyRow = Number.MAX_SAFE_INTEGER;
+
 export interface DatasetRead {
   readonly kind: 'read';
   readonly source: DatasetSource;

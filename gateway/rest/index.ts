@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import type { Filter } from '../../schema/dataset.ts';
 import { viewFor } from '../access/views.ts';
@@ -41,8 +41,6 @@ function route(
   url: string,
   answer: (asked: Asked) => Promise<FastifyReply>,
 ): void {
-  const allowed = method === 'GET' ? 'GET, HEAD, OPTIONS' : 'POST, OPTIONS';
-  const others: HTTPMethods[] = method === 'GET' ? ['POST', 'PUT', 'PATCH', 'DELETE'] : ['GET', 'PUT', 'PATCH', 'DELETE'];
   server.route<{ Params: { name: string } }>({
     method,
     url,
@@ -59,18 +57,19 @@ function route(
     method: 'OPTIONS',
     url,
     config: { access: { kind: 'public' } },
-    handler: (_, reply) => reply.code(204).header('allow', allowed).send(),
-  });
-  server.route({
-    method: others,
-    url,
-    exposeHeadRoute: false,
-    config: { access: { kind: 'public' } },
-    handler: () => {
-      throw new Problem(405, 'Method not allowed', `This path takes ${allowed}.`, { headers: { allow: allowed } });
-    },
+    handler: (_, reply) =>
+      reply
+        .code(204)
+        .header('allow', method === 'GET' ? 'GET, HEAD, OPTIONS' : 'OPTIONS, POST')
+        .send(),
   });
 }
+
+/** The same request against what the role sees now: shapes may have changed since it came. */
+const again = (context: GatewayContext, asked: Asked): Asked => ({
+  ...asked,
+  view: viewFor(context, asked.request.params.name, asked.request.caller),
+});
 
 interface Questions {
   list(asked: Asked, format: Format): ListQuestion;
@@ -91,12 +90,12 @@ function newQuestions({ catalog }: GatewayContext): Questions {
     const known = kept.get(key);
     if (known !== undefined) return known;
     const made = make(parametersOf(query));
-    kept.set(key, made);
+    if (query.length <= 1024) kept.set(key, made);
     return made;
   };
   return {
     list: (asked, format) =>
-      read(lists, format, asked, (given) => listQuestion(asked.view, asked.request.caller, given, format === 'json' ? false : format)),
+      read(lists, format, asked, (given) => listQuestion(asked.view, asked.request.caller, given, format !== 'json')),
     get: (asked) => read(gets, 'get', asked, (given) => getQuestion(asked.view, asked.request.caller, given)),
   };
 }
@@ -106,7 +105,10 @@ async function list(context: GatewayContext, questions: Questions, asked: Asked)
   const format = listFormat(request.headers.accept, query);
   const { read, views } = questions.list(asked, format);
   if (format !== 'json') return sendStream(context, request, reply, { read, views, format });
-  const answer = await context.answers.read({ ...callOf(request, views, request.url), request: () => read });
+  const answer = await context.answers.read({
+    ...callOf(request, views, request.url),
+    request: () => questions.list(again(context, asked), format).read,
+  });
   const next = nextOf(answer.body);
   if (next !== undefined) void reply.header('link', linkTo(path, query, next));
   return sendJson(context, request, reply, view.name, answer);
@@ -122,9 +124,12 @@ function listFormat(accept: string | undefined, query: string): Format {
 async function get(context: GatewayContext, questions: Questions, asked: Asked): Promise<FastifyReply> {
   const { request, reply, view, path } = asked;
   formatOf(request.headers.accept, ['json']);
-  const { read, views } = questions.get(asked);
+  const { views } = questions.get(asked);
   const filter = keyFilter(view, path);
-  const answer = await context.answers.read({ ...callOf(request, views, request.url), request: () => ({ ...read, filter }) });
+  const answer = await context.answers.read({
+    ...callOf(request, views, request.url),
+    request: () => ({ ...questions.get(again(context, asked)).read, filter }),
+  });
   if (answer.body === 'null') throw notFound('row of that key');
   return sendJson(context, request, reply, view.name, answer);
 }
@@ -157,8 +162,12 @@ function segmentOf(text: string): string {
 async function aggregate(context: GatewayContext, asked: Asked): Promise<FastifyReply> {
   const { request, reply, view, query } = asked;
   formatOf(request.headers.accept, ['json']);
-  const question = aggregateQuestion(view, request.caller, parametersOf(query));
-  const answer = await context.answers.read({ ...callOf(request, [view], request.url), request: () => question });
+  const parameters = parametersOf(query);
+  aggregateQuestion(view, request.caller, parameters);
+  const answer = await context.answers.read({
+    ...callOf(request, [view], request.url),
+    request: () => aggregateQuestion(again(context, asked).view, request.caller, parameters),
+  });
   if (hasMoreItems(answer.body, mostGroups))
     throw badRequest([{ at: 'group', message: `gives more than ${mostGroups} groups: filter rows, or group by less` }]);
   return sendJson(context, request, reply, view.name, answer);
@@ -169,6 +178,9 @@ async function batch(context: GatewayContext, asked: Asked): Promise<FastifyRepl
   formatOf(request.headers.accept, ['json']);
   const question = batchQuestion(view, request.caller, request.body, parametersOf(query));
   const text = `${request.url}\n${JSON.stringify(request.body)}`;
-  const answer = await context.answers.read({ ...callOf(request, question.views, text), request: () => question.request });
+  const answer = await context.answers.read({
+    ...callOf(request, question.views, text),
+    request: () => batchQuestion(again(context, asked).view, request.caller, request.body, parametersOf(query)).request,
+  });
   return reply.header('content-type', 'application/json; charset=utf-8').send(answer.body);
 }

@@ -32,7 +32,7 @@ export class Level {
   }
 
   /** Includes a path of relations such as `orders.items`. */
-  include(path: string, wrongs: Wrongs, depth = 1): void {
+  include(path: string, wrongs: Wrongs): void {
     const dot = path.indexOf('.');
     const name = dot < 0 ? path : path.slice(0, dot);
     const relation = this.view.relations.get(name);
@@ -41,25 +41,25 @@ export class Level {
         'include',
         `names "${shown(this.prefix + name)}", which is no relation${nearest(name, this.view.relations.keys())}`,
       );
-    if (depth > bounds.depth) return wrongs.add('include', `may go ${bounds.depth} relations deep`);
+    if (this.prefix.split('.').length > bounds.depth) return wrongs.add('include', `may go ${bounds.depth} relations deep`);
     const { one } = relation.definition;
     const level =
       this.included.get(name)?.level ?? new Level(relation.view(), `${this.prefix}${name}.`, one ? settingsOfOne : settingsOfMany, !one);
     this.included.set(name, { relation, level });
-    if (dot >= 0) level.include(path.slice(dot + 1), wrongs, depth + 1);
+    if (dot >= 0) level.include(path.slice(dot + 1), wrongs);
   }
 
-  /** Takes a parameter whose name goes on with `rest` at this level. */
+  /** Takes a parameter whose name goes on with `rest` at this level; one of a relation includes it. */
   take(parameter: Parameter, rest: string, wrongs: Wrongs): void {
     if (this.settings.includes(rest)) return this.#set(parameter, rest, wrongs);
     const compared = comparedColumn(this.view, rest);
     if (compared !== undefined && this.filterable) return this.filters.add(this.view, compared, parameter, wrongs);
     const dot = rest.indexOf('.');
     const name = dot < 0 ? rest : rest.slice(0, dot);
-    const inner = dot < 0 ? undefined : this.included.get(name);
-    if (inner !== undefined) return inner.level.take(parameter, rest.slice(dot + 1), wrongs);
-    if (dot >= 0 && this.view.relations.has(name))
-      return wrongs.add(parameter.name, `is of a relation that isn't included: add include=${this.prefix}${name}`);
+    if (dot >= 0 && this.view.relations.has(name)) {
+      this.include(name, wrongs);
+      return this.included.get(name)?.level.take(parameter, rest.slice(dot + 1), wrongs);
+    }
     if (compared !== undefined) return wrongs.add(parameter.name, 'is a column, but rows are not filtered here');
     wrongs.add(parameter.name, `is no parameter here${nearest(rest.replace(/\[[^\]]*\]$/, ''), this.#names())}`);
   }

@@ -1,5 +1,5 @@
 import type { DatasetColumn, DatasetRead, PageMember, SortKey } from '../../schema/dataset.ts';
-import { readCursor } from '../../schema/dataset.ts';
+import { everyRow, readCursor } from '../../schema/dataset.ts';
 import type { Caller } from '../caller.ts';
 import { badRequest } from '../problem.ts';
 import { cursorPrefix, readOf, totalSort } from '../read.ts';
@@ -32,36 +32,28 @@ export function levelsOf(
   const root = new Level(view, '', names, filterable);
   const include = names.includes('include') ? parameters.find(({ name }) => name === 'include') : undefined;
   if (include !== undefined) for (const path of itemsOf(include.value).slice(0, 100)) root.include(path, wrongs);
-  if (root.size > bounds.relations) wrongs.add('include', `may name at most ${bounds.relations} relations`);
   for (const parameter of parameters) root.take(parameter, parameter.name, wrongs);
-  const compared = parameters.length;
-  if (compared > bounds.filters) wrongs.add('query', `may have at most ${bounds.filters} parameters`);
+  if (root.size > bounds.relations) wrongs.add('include', `may name at most ${bounds.relations} relations`);
+  if (parameters.length > bounds.filters) wrongs.add('query', `may have at most ${bounds.filters} parameters`);
   return root;
 }
 
 export interface ListQuestion {
   readonly read: DatasetRead;
   readonly views: readonly View[];
-  /** As given: exports have all rows without it. */
-  readonly limited: boolean;
 }
 
 /** The read that the parameters of a list ask for; for an export without counts and pages. Throws 400 with all that is wrong. */
-export function listQuestion(
-  view: View,
-  caller: Caller,
-  parameters: readonly Parameter[],
-  streamed: false | 'ndjson' | 'csv',
-): ListQuestion {
+export function listQuestion(view: View, caller: Caller, parameters: readonly Parameter[], streamed: boolean): ListQuestion {
   const wrongs = new Wrongs();
   const level = levelsOf(view, parameters, settings.list, true, wrongs);
   const sort = sortOf(level, wrongs);
-  const limit = streamed === false ? limitOf(level, view.limit.default, wrongs) : exportLimitOf(level, wrongs);
-  const fields = fieldsOf(level, caller, wrongs, streamed === false ? limit : 1);
+  const limit = streamed ? exportLimitOf(level, wrongs) : limitOf(level, view.limit.default, wrongs);
+  const fields = fieldsOf(level, caller, wrongs, streamed ? 1 : limit);
   const filter = level.filters.all;
   const count = countOf(level, wrongs);
   const from = cursorOf(level, caller, sort, wrongs);
-  if (streamed !== false) checkStreamed(level, streamed, wrongs);
+  if (streamed && level.given.has('count')) wrongs.add('count', 'is for pages of JSON alone');
   if (wrongs.errors.length > 0) throw badRequest(wrongs.errors);
   const read = readOf(view, caller, {
     fields,
@@ -69,14 +61,9 @@ export function listQuestion(
     ...(from === undefined ? {} : { from }),
     sort,
     limit,
-    shape: streamed === false ? { kind: 'object', members: pageMembers(count) } : { kind: 'rows' },
+    shape: streamed ? { kind: 'rows' } : { kind: 'object', members: pageMembers(count) },
   });
-  return { read, views: viewsOf(level), limited: level.given.has('limit') };
-}
-
-function checkStreamed(level: Level, streamed: 'ndjson' | 'csv', wrongs: Wrongs): void {
-  if (level.given.has('count')) wrongs.add('count', 'is for pages of JSON alone');
-  if (streamed === 'csv' && level.included.size > 0) wrongs.add('include', 'has no place in CSV: ask for application/x-ndjson');
+  return { read, views: viewsOf(level) };
 }
 
 /** `next` is last: the Link header is read from the end of the answer. */
@@ -94,7 +81,7 @@ function countOf(level: Level, wrongs: Wrongs): PageMember | undefined {
 
 function exportLimitOf(level: Level, wrongs: Wrongs): number {
   const given = level.given.get('limit');
-  if (given === undefined) return Number.MAX_SAFE_INTEGER;
+  if (given === undefined) return everyRow;
   if (/^[1-9][0-9]{0,14}$/.test(given)) return Number(given);
   wrongs.add('limit', 'must be a whole number from 1');
   return 1;

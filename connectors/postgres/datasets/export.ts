@@ -26,12 +26,14 @@ export async function* exportRows(
   try {
     ended.throwIfAborted();
     const cursor = pooled.session.client.query(new Cursor<[string]>(text, [...values], { rowMode: 'array' }));
-    if (format === 'csv') yield Buffer.from(`${csvHeader(read)}\r\n`);
     const end = format === 'csv' ? '\r\n' : '\n';
+    // The header waits for the first rows: a query that fails at once has given nothing yet.
+    let rows = await cursor.read(rowsAtOnce);
+    if (format === 'csv') yield Buffer.from(csvHeader(read) + end);
     for (;;) {
-      const rows = await cursor.read(rowsAtOnce);
       if (rows.length === 0) return;
       yield Buffer.from(rows.map(([line]) => line + end).join(''));
+      rows = await cursor.read(rowsAtOnce);
     }
   } catch (error) {
     if (signal.aborted) throw signal.reason;

@@ -1,15 +1,15 @@
 import { MillraceError } from '../../../schema/errors.ts';
-import type { DatasetRead, OutputField } from '../../../schema/dataset.ts';
+import { everyRow, type DatasetRead, type OutputField, type ReadShape } from '../../../schema/dataset.ts';
 import { usedColumns } from './columns-used.ts';
 import { datasetSql } from './dataset-sql.ts';
 import { csvLine } from './csv-sql.ts';
 import { filterSql, type Columns } from './filter-sql.ts';
-import { orderSql } from './keyset-sql.ts';
+import { afterSql, orderSql } from './keyset-sql.ts';
 import { arrayOf, objectOf, objectsOf, type Member } from './object-sql.ts';
 import { pageSql } from './page-sql.ts';
-import { numbered, rowsSql, whereSql, type ReadSql } from './rows-sql.ts';
+import { numbered, rowsSql, whereSql, wholeNumber, type ReadSql } from './rows-sql.ts';
 import type { Statement } from './statement.ts';
-import { familyOf } from './types.ts';
+import { comparedAs, familyOf } from './types.ts';
 import { jsonValue, masked } from './value-sql.ts';
 
 /** The row whose relation a read is, and what of both is equal. */
