@@ -10,7 +10,7 @@ interface Entry {
 
 const entries: Readonly<Record<string, Entry>> = {
   init: { summary: 'write a first project file', load: () => import('./commands/init.ts') },
-  up: { summary: 'start what is missing locally and a worker, and keep them running', load: () => import('./commands/up.ts') },
+  up: { summary: 'start what is missing locally, a worker and the gateway, and keep them running', load: () => import('./commands/up.ts') },
   down: { summary: 'stop the local servers', load: () => import('./commands/down.ts') },
   worker: { summary: 'run a worker alone, for servers elsewhere', load: () => import('./commands/worker.ts') },
   serve: { summary: 'run the gateway alone: APIs, events taken in, changes', load: () => import('./commands/serve.ts') },

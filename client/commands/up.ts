@@ -7,6 +7,7 @@ import { projectCommand, type ProjectOptions } from '../command-line/options.ts'
 import { outputOf, type Output } from '../command-line/output.ts';
 import { allNamed, openProject, type OpenProject } from '../command-line/project.ts';
 import { connect, localOptions, startServers, type Connected } from '../command-line/servers.ts';
+import { startGateway, welcome as welcomeGateway } from '../command-line/serving.ts';
 import { startWorker } from '../command-line/worker.ts';
 
 interface Options extends ProjectOptions {
@@ -31,6 +32,15 @@ function welcome(project: OpenProject, connected: Connected, output: Output): vo
   output.line(`Runs: ${connected.page({ workflowId: `${project.name}/${name}` })}`);
 }
 
+/** The gateway of a project that has one. */
+async function serveGateway(project: OpenProject, { client }: Connected, output: Output): Promise<AsyncDisposable | undefined> {
+  const { gateway } = project.definitions;
+  if (gateway === undefined) return undefined;
+  const serving = await startGateway({ project, client: async () => await Promise.resolve(client), level: 'warn' });
+  welcomeGateway(serving, gateway, output);
+  return { [Symbol.asyncDispose]: async () => await serving.close() };
+}
+
 async function stayUp(project: OpenProject, local: LocalOptions, servers: LocalServers, signal: AbortSignal, options: Options) {
   const output = outputOf({});
   await using connected = await connect(servers);
@@ -44,6 +54,7 @@ async function stayUp(project: OpenProject, local: LocalOptions, servers: LocalS
   try {
     if (options.apply) for (const line of (await applyProject(connected.client, project, {})).lines) output.line(line);
     welcome(project, connected, output);
+    await using _gateway = await serveGateway(project, connected, output);
     await using _codec = await serveCodec(project, connected, output);
     const why = await Promise.race([aborted(signal).then(() => 'interrupted'), worker.ended.then(() => 'ended'), supervision]);
     output.note(
@@ -75,7 +86,7 @@ async function up(options: Options): Promise<void> {
 export const command = (): Command =>
   projectCommand(
     'up',
-    'Starts what is missing on this machine (PostgreSQL for warehouses without an address, Temporal) and a worker, applies the schedules, and keeps all running. Ctrl-C stops in order.',
+    'Starts what is missing on this machine (PostgreSQL for warehouses without an address, Temporal), a worker, and the gateway of a project that has one, applies the schedules, and keeps all running. Ctrl-C stops in order.',
     ['millrace up', 'millrace up --no-apply'],
   )
     .option('--no-apply', 'leave the schedules on the server as they are')
