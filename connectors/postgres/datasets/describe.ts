@@ -37,6 +37,8 @@ ORDER BY f.place`;
 export async function describeDataset(session: Session, source: DatasetSource, what: string): Promise<DatasetShape> {
   return await session.run(async (client) => {
     const described = await fieldsOf(client, source, what);
+    const twice = described.find(({ name }, at) => described.findIndex((other) => other.name === name) !== at);
+    if (twice !== undefined) throw new MillraceError('config', `${what} has two columns called ${JSON.stringify(twice.name)}`);
     const { rows } = await client.query<FieldRow>(fields, [
       described.map(({ dataTypeID }) => dataTypeID),
       described.map(({ dataTypeModifier }) => dataTypeModifier),

@@ -11,10 +11,10 @@ interface Asked {
   readonly timeout: number;
 }
 
-/** States that say that a dataset isn't what it was: undefined table, column, schema, type; changed result. */
-const changed: ReadonlySet<string> = new Set(['42P01', '42703', '3F000', '42704', '0A000', 'XX000', '26000']);
-/** Undefined and ambiguous operators, functions and types: a value or column that can't be compared like that. */
-const incomparable: ReadonlySet<string> = new Set(['42883', '42725', '42804', '42P22']);
+/** States that say that a dataset isn't what it was: undefined table, column, schema, type; one that went away meanwhile. */
+const changed: ReadonlySet<string> = new Set(['42P01', '42703', '3F000', '42704', 'XX000']);
+/** Undefined and ambiguous operators and functions, and what collations don't do: columns that can't be compared like that. */
+const incomparable: ReadonlySet<string> = new Set(['42883', '42725', '42804', '42P22', '0A000']);
 
 /** Limits of a statement: nesting, columns, parameters. */
 const tooLarge: ReadonlySet<string> = new Set(['54001', '54011', '54023', '54000']);
