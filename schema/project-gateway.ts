@@ -14,7 +14,7 @@ export const gatewayDefaults = {
   rate: { role: '6000/min', all: '60000/min' },
   cache_size: '64 MB',
   audit: '365 days',
-  max_cost: 1000,
+  max_cost: 10_000,
   max_depth: 6,
   algorithms: ['RS256', 'ES256', 'EdDSA'],
   role_claim: 'role',
@@ -132,9 +132,20 @@ export const gatewaySettings = z
           .int()
           .min(1)
           .max(20)
-          .meta({ description: 'Levels of a query.', default: gatewayDefaults.max_depth })
+          .meta({
+            description: 'Levels of datasets in a query: an API is one, each relation below it one more.',
+            default: gatewayDefaults.max_depth,
+          })
           .optional(),
-        max_cost: z.number().int().min(1).meta({ description: 'Estimated cost of a query.', default: gatewayDefaults.max_cost }).optional(),
+        max_cost: z
+          .number()
+          .int()
+          .min(1)
+          .meta({
+            description: 'Rows that a query may ask for at most: `first`, `last` and `limit`, multiplied through its levels.',
+            default: gatewayDefaults.max_cost,
+          })
+          .optional(),
         graphiql: z.boolean().describe('The page to try it. Default: where it listens to this machine alone.').optional(),
       })
       .describe('Limits of GraphQL.')

@@ -101,7 +101,7 @@ describe('project file: apis and gateway', () => {
       cors: ['https://app.example.org'],
       redis: 'redis://:${env:REDIS_PASSWORD}@cache:6379',
       maskKey: `\${file:${folder.path}/mask.key}`,
-      graphql: { maxDepth: 4, maxCost: 1000, graphiql: true },
+      graphql: { maxDepth: 4, maxCost: 10_000, graphiql: true },
       rate: { role: { requests: 100, per: 1000 }, all: { requests: 60_000, per: 60_000 } },
       timeout: 2000,
       exportTimeout: 300_000,
