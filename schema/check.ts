@@ -15,13 +15,13 @@ export interface CheckRun {
   readonly syncs: readonly SyncDefinition[];
 }
 
-/** What was found on one connection, pipeline or sync, as sentences; without problems it works. */
+/** What was found on one connection, pipeline, sync, warehouse of the gateway or API, as sentences; without problems it works. */
 export interface Checked {
-  readonly kind: 'connection' | 'pipeline' | 'sync';
+  readonly kind: 'connection' | 'pipeline' | 'sync' | 'gateway' | 'api';
   readonly name: string;
   /** `source`, `warehouse`, `models`, or empty. */
   readonly role: string;
-  /** Product and version of a connection; streams of a pipeline; what a sync writes. */
+  /** Product and version of a connection; streams of a pipeline; what a sync writes; what an API publishes. */
   readonly system: string;
   /** The worker's host, where secrets were looked up. */
   readonly host: string;

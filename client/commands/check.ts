@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Checked, CheckRun, ConnectionToCheck } from '../../schema/check.ts';
 import { checkProject } from '../checks.ts';
 import { serversFor, workerFor } from '../command-line/at-work.ts';
+import { checkGateway } from '../command-line/check-gateway.ts';
 import { Unsuccessful } from '../command-line/failure.ts';
 import { projectCommand, type JsonOption, type ProjectOptions } from '../command-line/options.ts';
 import { outputOf, type Output } from '../command-line/output.ts';
@@ -16,7 +17,12 @@ function checkRunOf({ definitions }: OpenProject): CheckRun {
   const synced = new Set(syncs.map(({ model }) => model.name));
   const models = [...definitions.models.values()].map(({ definition }) => definition);
   const written = models.filter(({ name, build }) => build !== 'none' || !synced.has(name));
-  const warehouses = [...pipelines.map(({ to }) => to), ...written.map(({ warehouse }) => warehouse), ...syncs.map(({ state }) => state)];
+  const warehouses = [
+    ...pipelines.map(({ to }) => to),
+    ...written.map(({ warehouse }) => warehouse),
+    ...syncs.map(({ state }) => state),
+    ...(definitions.gateway?.warehouses ?? []),
+  ];
   const names = new Set(warehouses.map(({ name }) => name));
   const queried = syncs.map(({ warehouse }) => warehouse).filter(({ name }) => !names.has(name));
   const wanted = [
@@ -39,10 +45,13 @@ function show(checked: readonly Checked[], output: Output): void {
   }
 }
 
-/** Connections that alerts go to. */
-function alertConnections({ definitions: { pipelines, models, syncs } }: OpenProject): ReadonlySet<string> {
+/** What connections are for that can't be asked: alerts go there, or commits are told. */
+function silentUses({ definitions: { pipelines, models, syncs, gateway } }: OpenProject): ReadonlyMap<string, string> {
   const all = [...pipelines.values(), ...models.values(), ...syncs.values()];
-  return new Set(all.flatMap(({ definition }) => definition.alerts.map(({ to }) => to.name)));
+  return new Map([
+    ...(gateway?.webhooks ?? []).map(({ to }) => [to.name, 'told of commits'] as const),
+    ...all.flatMap(({ definition }) => definition.alerts.map(({ to }) => [to.name, 'alerts only'] as const)),
+  ]);
 }
 
 async function check(options: Options): Promise<void> {
@@ -52,20 +61,21 @@ async function check(options: Options): Promise<void> {
   const run = checkRunOf(project);
   const asked = [...run.connections.map(({ connection }) => connection), ...run.syncs.flatMap(({ to, state }) => [to, state])];
   const used = new Set(asked.map((connection) => connection.name));
-  const alerts = alertConnections(project);
+  const uses = silentUses(project);
   const unused = [...project.definitions.connections.keys()].filter((name) => !used.has(name));
   await using connected = await serversFor(project, output);
   const worker = await workerFor(project, connected, output);
+  const { gateway } = project.definitions;
   let checked: readonly Checked[];
   try {
-    checked = await checkProject(connected.client, project.name, run);
+    const published = gateway === undefined ? [] : await checkGateway(gateway);
+    checked = [...(await checkProject(connected.client, project.name, run)), ...published];
   } finally {
     await worker?.stop();
   }
   output.data({ project: project.name, checked, notAsked: unused });
   show(checked, output);
-  if (unused.length > 0)
-    output.line(`not asked: ${unused.map((name) => `${name} (${alerts.has(name) ? 'alerts only' : 'not used'})`).join(', ')}`);
+  if (unused.length > 0) output.line(`not asked: ${unused.map((name) => `${name} (${uses.get(name) ?? 'not used'})`).join(', ')}`);
   if (checked.some(({ problems }) => problems.length > 0)) throw new Unsuccessful();
 }
 
@@ -73,7 +83,7 @@ async function check(options: Options): Promise<void> {
 export const command = (): Command =>
   projectCommand(
     'check',
-    'Checks the project file, then asks the worker: connections, streams, steps and keys, and the fields that syncs write. Nothing is written.',
+    'Checks the project file, then asks the worker: connections, streams, steps and keys, and the fields that syncs write; and the warehouse for the columns and rules of APIs. Nothing is written.',
     ['millrace check', 'millrace check --json'],
   )
     .option('--json', 'the result as JSON')
