@@ -4,7 +4,7 @@ import type { ApiDefinition, GatewayDefinition } from '../../schema/gateway-defi
 import type { Caller } from '../caller.ts';
 import type { Limits } from '../context.ts';
 import { Problem } from '../problem.ts';
-import { Counter, type Taken } from './counter.ts';
+import { Counter, SharedCounts, type Taken } from './counter.ts';
 
 const otherRate: Rate = parseRate(apiDefaults.rate) ?? { requests: 600, per: 60_000 };
 
@@ -30,14 +30,14 @@ export function tooMany(name: string, rate: Rate, taken: Taken): Problem {
 /** Counts requests for tokens and APIs, for roles, and for all; what a token has too many of counts for nobody else. */
 export class GatewayLimits implements Limits {
   readonly #definition: GatewayDefinition;
-  readonly #redis: Redis | undefined;
+  readonly #shared: SharedCounts | undefined;
   readonly #apis: ReadonlyMap<string, ApiDefinition>;
   readonly #names: ReadonlySet<string>;
   readonly #counters = new Map<string, Counter>();
 
   constructor(definition: GatewayDefinition, redis: Redis | undefined) {
     this.#definition = definition;
-    this.#redis = redis;
+    this.#shared = redis === undefined ? undefined : new SharedCounts(redis);
     this.#apis = new Map(definition.apis.map((api) => [api.name, api]));
     this.#names = new Set([
       ...this.#apis.keys(),
@@ -77,7 +77,7 @@ export class GatewayLimits implements Limits {
   #counter(name: string, rate: Rate): Counter {
     const key = `millrace:${this.#definition.project}:${name}:${rate.requests}:${rate.per}`;
     let counter = this.#counters.get(key);
-    if (counter === undefined) this.#counters.set(key, (counter = new Counter(key, rate, this.#redis)));
+    if (counter === undefined) this.#counters.set(key, (counter = new Counter(key, rate, this.#shared)));
     return counter;
   }
 }
