@@ -1,0 +1,127 @@
+import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
+import { hasScope } from '../access/scopes.ts';
+import type { Caller } from '../caller.ts';
+import { headerRefs, json, problemRefs } from './responses.ts';
+import type { Schema } from './schemas.ts';
+
+interface Section {
+  readonly paths: Readonly<Record<string, Schema>>;
+  readonly schemas: Readonly<Record<string, Schema>>;
+}
+
+const detail = { type: 'object', required: ['at', 'message'], properties: { at: { type: 'string' }, message: { type: 'string' } } };
+const count = { type: 'integer', minimum: 0 };
+const accepted = {
+  type: 'object',
+  required: ['accepted', 'duplicates', 'rejected'],
+  properties: {
+    accepted: { ...count, description: 'Events that are on disk and will be loaded.' },
+    duplicates: { ...count, description: 'Events whose id came before.' },
+    rejected: {
+      type: 'array',
+      description: 'Events that are not as the schema says, by their place; they are not stored.',
+      items: { type: 'object', required: ['index', 'errors'], properties: { index: count, errors: { type: 'array', items: detail } } },
+    },
+  },
+};
+
+function ingestPath(name: string): Schema {
+  const event = { type: 'object' };
+  return {
+    post: {
+      tags: ['events'],
+      operationId: `ingest_${name}`,
+      summary: `Takes events of ${name}`,
+      description: 'Answered once the events are on disk; they are in the warehouse seconds later, each once.',
+      parameters: [
+        {
+          name: 'Idempotency-Key',
+          in: 'header',
+          description: 'The same for the same delivery.',
+          schema: { type: 'string', maxLength: 255 },
+        },
+      ],
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': { schema: { anyOf: [event, { type: 'array', items: event }] } },
+          'application/x-ndjson': { schema: { type: 'string' } },
+        },
+      },
+      responses: {
+        '202': json('Taken.', { $ref: '#/components/schemas/accepted' }, 'RateLimit', 'RateLimit-Policy'),
+        ...problemRefs('404', '413', '415', '422'),
+      },
+    },
+  };
+}
+
+const changes: Schema = {
+  get: {
+    tags: ['events'],
+    operationId: 'changes',
+    summary: 'Commits as they happen',
+    description: 'Server-sent events, until the caller goes. Begins behind `Last-Event-ID`, or with what comes next.',
+    parameters: [{ name: 'Last-Event-ID', in: 'header', description: 'Id of the last event that arrived.', schema: { type: 'string' } }],
+    responses: {
+      '200': { description: 'Events.', headers: headerRefs(), content: { 'text/event-stream': { schema: { type: 'string' } } } },
+      ...problemRefs('406'),
+    },
+  },
+};
+
+function triggerPath(name: string, run: string): Schema {
+  const started = { type: 'object' };
+  return {
+    post: {
+      tags: ['events'],
+      operationId: `trigger_${name}`,
+      summary: `Starts ${run}`,
+      responses: { '202': json('It runs.', started), ...problemRefs('404', '409', '413') },
+    },
+  };
+}
+
+const graphql: Schema = {
+  post: {
+    tags: ['graphql'],
+    operationId: 'graphql',
+    summary: 'The same datasets over GraphQL',
+    requestBody: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: {
+            type: 'object',
+            required: ['query'],
+            properties: {
+              query: { type: 'string' },
+              variables: { type: ['object', 'null'] },
+              operationName: { type: ['string', 'null'] },
+              extensions: { type: ['object', 'null'] },
+            },
+          },
+        },
+      },
+    },
+    responses: { '200': json('What was asked for.', { type: 'object' }), ...problemRefs('406', '413', '415', '504') },
+  },
+};
+
+/** Paths for events and GraphQL that the caller may use. */
+export function eventSection(
+  { ingests, triggers }: Pick<GatewayDefinition, 'ingests' | 'triggers'>,
+  caller: Pick<Caller, 'scopes'>,
+): Section {
+  const names = ingests.map(({ connection }) => connection.name).filter((name) => hasScope(caller, `ingest:${name}`));
+  const started = triggers.filter(({ name }) => hasScope(caller, `trigger:${name}`));
+  return {
+    paths: Object.fromEntries([
+      ['/graphql', graphql],
+      ...names.map((name) => [`/ingest/${name}`, ingestPath(name)]),
+      ...(hasScope(caller, 'changes') ? [['/changes', changes]] : []),
+      ...started.map(({ name, run }) => [`/trigger/${name}`, triggerPath(name, run)]),
+    ]),
+    schemas: { accepted },
+  };
+}

@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { viewsFor } from '../access/views.ts';
+import type { Caller } from '../caller.ts';
+import type { GatewayContext, Part } from '../context.ts';
+import { formatOf, isKnown } from '../rest/negotiate.ts';
+import { openApiOf } from './document.ts';
+import { eventSection } from './events.ts';
+
+interface Kept {
+  readonly body: string;
+  readonly etag: string;
+}
+
+/** `GET /openapi.json`: the document of what the caller sees; made once for each role and scopes, and anew when a shape changes. */
+export const openApiPart: Part = (server, context) => {
+  const documents = new LRUCache<string, Kept>({ max: 50 });
+  const documentOf = (caller: Caller): Kept => {
+    const key = JSON.stringify([context.catalog.generation, caller.role, caller.scopes]);
+    const known = documents.get(key);
+    if (known !== undefined) return known;
+    const body = JSON.stringify(documentFor(context, caller));
+    const made = { body, etag: `"${createHash('sha1').update(body).digest('base64url')}"` };
+    documents.set(key, made);
+    return made;
+  };
+  server.get('/openapi.json', { config: { access: { kind: 'api' } } }, (request, reply) => {
+    formatOf(request.headers.accept, ['json']);
+    const { body, etag } = documentOf(request.caller);
+    void reply.header('etag', etag);
+    if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send();
+    return reply.header('content-type', 'application/json; charset=utf-8').send(body);
+  });
+};
+
+/** The document of what a caller sees. */
+export const documentFor = (context: Pick<GatewayContext, 'catalog' | 'definition'>, caller: Caller): object =>
+  openApiOf(viewsFor(context, caller), {
+    project: context.definition.project,
+    version: '1',
+    more: [eventSection(context.definition, caller)],
+  });
