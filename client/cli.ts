@@ -33,6 +33,7 @@ const entries: Readonly<Record<string, Entry>> = {
   trigger: { summary: 'let a schedule start its run now', load: () => import('./commands/trigger.ts') },
   token: { summary: 'make, list and revoke tokens of the gateway', load: () => import('./commands/token.ts') },
   audit: { summary: 'show the audit log of the gateway, or check that it is whole', load: () => import('./commands/audit.ts') },
+  openapi: { summary: 'print the OpenAPI document of the APIs', load: () => import('./commands/openapi.ts') },
   'graphql-schema': { summary: 'print the GraphQL schema of the APIs', load: () => import('./commands/graphql-schema.ts') },
   cancel: { summary: 'stop the runs under way', load: () => import('./commands/cancel.ts') },
 };

@@ -22,8 +22,26 @@ export function streamFindings(place: StreamInPlace): readonly Finding[] {
   return [
     ...cursorFindings(place.path, merged),
     ...deleteFindings(place.path, merged),
-    ...(kind === 'files' ? filesFindings(place, merged) : databaseFindings(place, merged)),
+    ...findingsByKind(kind)(place, merged),
     ...(kind === undefined ? [] : readFindings(place, connectionKinds[kind].readOptions)),
+  ];
+}
+
+type KindFindings = (place: StreamInPlace, stream: StreamSettings) => readonly Finding[];
+
+function findingsByKind(kind: keyof typeof connectionKinds | undefined): KindFindings {
+  if (kind === 'files') return filesFindings;
+  return kind === 'ingest' ? ingestFindings : databaseFindings;
+}
+
+/** Events are gone from the gateway's disk once they are loaded. */
+function ingestFindings({ path, pipeline, stream: name }: StreamInPlace, { mode = 'replace', cursor }: StreamSettings): readonly Finding[] {
+  return [
+    ...(name === pipeline.from
+      ? []
+      : [wrong(path, `is no stream: events of ${pipeline.from} are the one stream "${pipeline.from}".`, 'name')]),
+    ...(mode === 'replace' ? [wrong(path, 'needs "mode: append": events come once, and each load brings the new ones.')] : []),
+    ...(cursor === undefined ? [] : [wrong([...path, 'cursor'], 'is for tables: events are read as they came.')]),
   ];
 }
 
