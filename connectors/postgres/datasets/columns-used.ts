@@ -7,6 +7,7 @@ export function usedColumns(read: DatasetRead, on: readonly (readonly [string, s
     ...read.sort.map(({ column }) => column),
     ...(read.filter === undefined ? [] : filterColumns(read.filter)),
     ...on.map(([, other]) => other),
+    ...(read.shape.kind === 'keyed' ? read.shape.columns : []),
     ...(read.shape.kind === 'object' ? read.shape.members : []).flatMap(memberColumns),
   ];
 }
