@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { projectFileSchema } from '../client/project/schema.ts';
 import { connectionKinds, connectionSettings } from '../connectors/settings.ts';
+import { apiSettings, relationSettings, roleSettings } from '../schema/project-api.ts';
 import { alertSettings } from '../schema/project-alert.ts';
 import { defaultsSettings, modelSettings, parallelSettings, pipelineSettings, retentionSettings } from '../schema/project.ts';
+import { gatewaySettings, jwtSettings, outgoingWebhookSettings, triggerSettings } from '../schema/project-gateway.ts';
 import { guards, streamSettings } from '../schema/project-stream.ts';
 import { mappedField, syncGuards, syncRetention, syncSettings, syncState } from '../schema/project-sync.ts';
 import { continuousSchedule, cronSchedule, intervalSchedule } from '../schema/schedule.ts';
+import { signatureSettings } from '../schema/signature.ts';
 import { stepSchemas } from '../schema/step.ts';
 import { asJsonSchema, table, typeText, type JsonSchema } from './json-schema.ts';
 
@@ -44,6 +47,20 @@ const sections: readonly Section[] = [
   ['Syncs: `state`', syncState],
   ['Syncs: `retention`', syncRetention],
   ...writes.filter(isFilled),
+  ['APIs', apiSettings],
+  ['APIs: `relations`', relationSettings],
+  ['APIs: `roles`', roleSettings],
+  ['APIs: `cache`', apiSettings.shape.cache.unwrap()],
+  ['APIs: `limit`', apiSettings.shape.limit.unwrap()],
+  ['Gateway', gatewaySettings],
+  ['Gateway: `tls`', gatewaySettings.shape.tls.unwrap()],
+  ['Gateway: `jwt`', jwtSettings],
+  ['Gateway: `redis`', gatewaySettings.shape.redis.unwrap()],
+  ['Gateway: `rate`', gatewaySettings.shape.rate.unwrap()],
+  ['Gateway: `graphql`', gatewaySettings.shape.graphql.unwrap()],
+  ['Gateway: `webhooks`', outgoingWebhookSettings],
+  ['Gateway: `triggers`', triggerSettings],
+  ['Signatures: `verify`', signatureSettings],
 ];
 
 const introduction = `# The project file
@@ -54,7 +71,7 @@ const introduction = `# The project file
 Editors complete and check it by [project.schema.json](project.schema.json): begin the file with
 \`# yaml-language-server: $schema=<path>/project.schema.json\`.
 
-- **Secrets** stand in connections only, as references: \`\${env:NAME}\`, \`\${env:NAME:-default}\`, \`\${file:path}\`. They are looked up where the worker runs;
+- **Secrets** stand in connections, and in \`mask_key\`, \`redis\` and \`verify\` of the gateway, only as references: \`\${env:NAME}\`, \`\${env:NAME:-default}\`, \`\${file:path}\`. They are looked up where the worker or the gateway runs;
   \`.env\` beside the file is read, and never wins over a variable that is set. Within a URL a value is escaped as needed.
 - **Durations** are \`15 minutes\`, \`90s\`, \`1h 30m\`; **sizes** \`64 MB\`; **shares** \`5%\`.
 - **Paths** are relative to the file.

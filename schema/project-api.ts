@@ -44,7 +44,7 @@ export const rate = (): z.ZodString =>
 
 export const maskKinds = ['hash', 'redact', 'null'] as const;
 
-const relation = z
+export const relationSettings = z
   .strictObject({
     api: z.string().min(1).describe('The API whose dataset it is; its roles hold there too.').optional(),
     dataset: table
@@ -60,7 +60,7 @@ const relation = z
   })
   .describe('Rows of another dataset that belong to a row.');
 
-const role = z
+export const roleSettings = z
   .strictObject({
     fields: z
       .union([z.literal('all'), z.array(column).min(1)])
@@ -87,9 +87,9 @@ export const apiSettings = z
     model: z.string().min(1).describe('A model, in place of `dataset`.').optional(),
     warehouse: z.string().describe('The connection it is in. Default: the one that all pipelines load.').optional(),
     key: columns.describe("Column or columns that identify a row: never NULL, and no two rows alike. Default: the model's key.").optional(),
-    relations: z.record(name, relation).describe('Name to relation.').optional(),
+    relations: z.record(name, relationSettings).describe('Name to relation.').optional(),
     roles: z
-      .record(name, role)
+      .record(name, roleSettings)
       .refine((roles) => Object.keys(roles).length > 0, 'must name at least one role')
       .describe('Role to what it sees; who has none of them gets nothing. The role `anonymous` is for callers without a token.'),
     cache: z

@@ -22,7 +22,7 @@ export const gatewayDefaults = {
 
 const secret = (description: string): z.ZodString => z.string().describe(`${description} By reference.`);
 
-const jwt = z
+export const jwtSettings = z
   .strictObject({
     issuer: z.string().min(1).describe('`iss` that a token must have.'),
     audience: z.string().min(1).describe('`aud` that a token must have.'),
@@ -42,7 +42,7 @@ const identifier = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'must be a name: letters, digits, "_" and "-", beginning with a letter, at most 63');
 
-const outgoingWebhook = z
+export const outgoingWebhookSettings = z
   .strictObject({
     to: z.string().min(1).describe('A webhook connection; its `secret` signs.'),
     datasets: z
@@ -52,7 +52,7 @@ const outgoingWebhook = z
   })
   .describe('Commits, told to an address: signed, and tried again until it takes them.');
 
-const trigger = z
+export const triggerSettings = z
   .strictObject({
     run: z.string().min(1).describe('The pipeline, model or sync that is started.'),
     verify: signatureSettings.optional(),
@@ -87,7 +87,7 @@ export const gatewaySettings = z
       .boolean()
       .meta({ description: 'A proxy in front ends TLS; its X-Forwarded-For is believed.', default: false })
       .optional(),
-    jwt: jwt.optional(),
+    jwt: jwtSettings.optional(),
     cors: z.array(z.string().min(1)).describe('Origins of browsers that may call. Default: none.').optional(),
     redis: z
       .strictObject({ url: z.string().min(1).describe('`redis://…` or `rediss://…`; a password only by reference.') })
@@ -150,8 +150,8 @@ export const gatewaySettings = z
       })
       .describe('Limits of GraphQL.')
       .optional(),
-    webhooks: z.record(identifier, outgoingWebhook).describe('Name to a webhook that tells of commits.').optional(),
-    triggers: z.record(identifier, trigger).describe('Name to a run that is started by a post.').optional(),
+    webhooks: z.record(identifier, outgoingWebhookSettings).describe('Name to a webhook that tells of commits.').optional(),
+    triggers: z.record(identifier, triggerSettings).describe('Name to a run that is started by a post.').optional(),
     audit: duration().meta({ description: 'How long the audit log is kept.', default: gatewayDefaults.audit }).optional(),
   })
   .describe('The server of `apis`, ingest connections and changes.');
