@@ -41,9 +41,15 @@ export function viewOf(catalog: Catalog, name: string, role: string | undefined)
   return granted === undefined ? undefined : viewOfApi(catalog, api, granted, role);
 }
 
+/** What Millrace adds to each row that it loads: shown to a role that names it. */
+const ownColumns: ReadonlySet<string> = new Set(['_load_id', '_loaded_at']);
+
+const isNamed = (fields: 'all' | readonly string[], name: string): boolean =>
+  fields === 'all' ? !ownColumns.has(name) : fields.includes(name);
+
 function viewOfApi(catalog: Catalog, api: PublishedApi, granted: RoleDefinition, role: string): View {
   const { definition, shape } = api;
-  const sees = (name: string): boolean => granted.fields === 'all' || granted.fields.includes(name) || definition.key.includes(name);
+  const sees = (name: string): boolean => isNamed(granted.fields, name) || definition.key.includes(name);
   return {
     name: definition.name,
     warehouse: definition.warehouse,
@@ -88,7 +94,7 @@ function relationView(
   const shape = shapeOfRelation(api, name, relation, catalog);
   if (shape === undefined) return undefined;
   const { fields } = relation;
-  const columns = shape.columns.filter((column) => fields === 'all' || fields.includes(column.name));
+  const columns = shape.columns.filter((column) => isNamed(fields, column.name));
   const view: View = {
     name: `${definition.name}.${name}`,
     warehouse: definition.warehouse,

@@ -64,7 +64,9 @@ export const roleSettings = z
   .strictObject({
     fields: z
       .union([z.literal('all'), z.array(column).min(1)])
-      .describe('Columns and relations that the role sees; `all` takes in those that are added later.'),
+      .describe(
+        'Columns and relations that the role sees; `all` takes in those that are added later, but not `_load_id` and `_loaded_at`.',
+      ),
     rows: z
       .string()
       .min(1)
