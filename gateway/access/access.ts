@@ -55,7 +55,9 @@ async function authenticate(authenticator: Authenticator, request: FastifyReques
   // Nobody said who may call it, so nobody may.
   if (access === undefined) throw new Problem(500, 'Internal error', 'The gateway made a mistake.');
   if (access.kind === 'public' || access.kind === 'page' || (access.kind === 'metrics' && isLocal(request))) return;
-  request.caller = await authenticator.callerOf(request, access, nameIn(request.params));
+  const name = nameIn(request.params);
+  request.caller = await authenticator.callerOf(request, access, name);
+  authenticator.permit(request.caller, access, name);
 }
 
 const nameIn = (parameters: unknown): string | undefined =>

@@ -37,12 +37,21 @@ export class Authenticator implements Disposable {
     this.#identityOf = identities(definition);
   }
 
-  /** The caller, who may ask the route; throws 401, 403, 429, or 503 when nobody can tell. `name` is the parameter of the path. */
-  async callerOf(shown: Shown, access: Exclude<Access, { kind: 'public' | 'page' }>, name: string | undefined): Promise<Caller> {
+  /** Who asks; throws 401, 429, or 503 when nobody can tell. `name` is the parameter of the path. */
+  async callerOf(shown: Shown, access: Access, name: string | undefined): Promise<Caller> {
     const token = bearerOf(shown.raw);
-    const caller = token === undefined ? this.#withoutToken(shown, access, name) : await this.#withToken(shown, token);
-    this.#permit(caller, access, name);
-    return caller;
+    return token === undefined ? this.#withoutToken(shown, access, name) : await this.#withToken(shown, token);
+  }
+
+  /** Throws 403 where the caller may not ask the route. */
+  permit(caller: Caller, access: Access, name: string | undefined): void {
+    this.#permitRole(caller, access);
+    const scope = scopeOf(access, name);
+    if (scope === 'api') {
+      if (!hasSomeApi(caller)) throw scopeMissing(scope);
+    } else if (scope !== undefined) {
+      requireScope(caller, scope);
+    }
   }
 
   [Symbol.dispose](): void {
@@ -90,17 +99,10 @@ export class Authenticator implements Disposable {
     return caller;
   }
 
-  #permit(caller: Caller, access: Access, name: string | undefined): void {
-    if (caller.role !== undefined && !this.#roles.has(caller.role))
+  #permitRole({ role }: Caller, { kind }: Access): void {
+    if (role !== undefined && !this.#roles.has(role))
       throw new Problem(403, 'Role unknown', 'The role of the token is none of this project.');
-    const scope = scopeOf(access, name);
-    if (scope === 'api') {
-      if (!hasSomeApi(caller)) throw scopeMissing(scope);
-    } else if (scope !== undefined) {
-      requireScope(caller, scope);
-    }
-    if (access.kind === 'api' && caller.role === undefined)
-      throw new Problem(403, 'Role missing', 'The token has no role, so it may not read.');
+    if (kind === 'api' && role === undefined) throw new Problem(403, 'Role missing', 'The token has no role, so it may not read.');
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { jwtVerify, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
@@ -37,7 +37,7 @@ export class Jwts implements Disposable {
 
   /** Undefined for a token that isn't good, whatever is wrong with it. Throws 503 when nobody can tell. */
   async callerOf(token: string): Promise<Caller | undefined> {
-    const digest = createHash('sha256').update(token).digest('base64');
+    const digest = hash('sha256', token, 'base64');
     const kept = this.#kept.get(digest);
     if (kept !== undefined && Date.now() < kept.until) return kept.caller;
     const claims = await this.#verify(token);

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Secret scanners find it by `mr_[0-9A-Za-z]{13}_[0-9A-Za-z]{43}`. */
 const form = /^mr_([0-9A-Za-z]{13})_([0-9A-Za-z]{43})$/;
@@ -28,13 +28,13 @@ export function parseToken(text: string): { readonly id: string; readonly secret
 const none = Buffer.alloc(32);
 
 /** Compares in the same time whatever differs, also where there is no hash to compare with. */
-export function isSecretOf(secret: string, hash: string | undefined): boolean {
-  const booked = Buffer.from(hash ?? '', 'hex');
+export function isSecretOf(secret: string, bookedHash: string | undefined): boolean {
+  const booked = Buffer.from(bookedHash ?? '', 'hex');
   const isHash = booked.length === none.length;
   return timingSafeEqual(digest(secret), isHash ? booked : none) && isHash;
 }
 
-const digest = (secret: string): Buffer => createHash('sha256').update(secret).digest();
+const digest = (secret: string): Buffer => hash('sha256', secret, 'buffer');
 
 function randomDigits(bytes: number, length: number): string {
   let value = BigInt(`0x${randomBytes(bytes).toString('hex')}`);

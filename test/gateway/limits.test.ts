@@ -7,7 +7,7 @@ import { openRedis } from '../../gateway/redis.ts';
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
 import { until } from '../workflows/until.ts';
 import { apiOf, definitionOf, openServer, silent } from './access-kit.ts';
-import { openRedisServer, type RedisServer } from './redis-server.ts';
+import { startRedis, type RedisServer } from './redis-server.ts';
 
 const minute = 60_000;
 const all = { fields: 'all', mask: {} } as const;
@@ -138,8 +138,7 @@ describe('limits of the gateway', () => {
     let redis: Redis | undefined;
 
     before(async function () {
-      server = await openRedisServer();
-      if (server === undefined && process.env['CI'] !== undefined) assert.fail('redis-server is missing (Debian: redis-server)');
+      server = await startRedis();
       if (server === undefined) {
         console.error('    redis-server is not on this machine: limits in Redis are not tested');
         this.skip();
@@ -178,7 +177,7 @@ describe('limits of the gateway', () => {
     });
 
     it('that ends are counted in memory until it is back', async () => {
-      const own = (await openRedisServer()) ?? assert.fail('no Redis');
+      const own = (await startRedis()) ?? assert.fail('no Redis');
       const lost = openRedis(own.url, silent);
       await until(() => lost.status === 'ready', 'connection');
       const limits = new GatewayLimits(definition(), lost);
@@ -190,15 +189,15 @@ describe('limits of the gateway', () => {
     });
 
     it('that hangs are counted in memory as well', async () => {
-      const own = (await openRedisServer()) ?? assert.fail('no Redis');
+      const own = (await startRedis()) ?? assert.fail('no Redis');
       const hanging = openRedis(own.url, silent);
       await until(() => hanging.status === 'ready', 'connection');
-      own.signal('SIGSTOP');
+      own.hold(true);
       const limits = new GatewayLimits(definition(), hanging);
       const since = performance.now();
       assert.equal(await allowed(limits, 'customers', caller('token:hang')), 3);
       assert.ok(performance.now() - since < 2_000);
-      own.signal('SIGCONT');
+      own.hold(false);
       hanging.disconnect();
       await own[Symbol.asyncDispose]();
     });
