@@ -79,6 +79,8 @@ export interface GatewayBooks extends AsyncDisposable {
   changesAfter(id: string, limit: number): Promise<readonly Change[]>;
   /** The latest id; `0` when there is none. */
   latestChange(): Promise<string>;
+  /** The latest id that is kept no longer: who read up to an earlier one may have missed some. `0` when all are there. */
+  forgottenChange(): Promise<string>;
   /** Listens until disposed, over a connection of its own that is opened again when it breaks. */
   listen(listener: ChangesListener): Promise<AsyncDisposable>;
 }

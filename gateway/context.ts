@@ -62,10 +62,10 @@ export interface GatewayLog {
 export interface Runs {
   /** Wakes the workflow that loads what an ingest connection has gathered, or starts it. */
   wakeIngest(connection: string, pending?: IngestPending): Promise<void>;
-  /** Wakes the workflow that delivers an outgoing webhook, or starts it; one that never told anything begins after the change `since`. */
-  wakeWebhook(name: string, since: string): Promise<void>;
-  /** Starts a run of a pipeline, model or sync; joins one that is under way. */
-  start(name: string): Promise<{ readonly workflowId: string; readonly runId: string }>;
+  /** Wakes the workflow that delivers an outgoing webhook, or starts it. */
+  wakeWebhook(name: string): Promise<void>;
+  /** Starts a run of a pipeline, model or sync; joins one that is under way, and says so. */
+  start(name: string): Promise<{ readonly workflowId: string; readonly runId: string; readonly joined?: boolean }>;
 }
 
 /** Commits to tables of a warehouse as this gateway hears of them. */

@@ -22,6 +22,13 @@ export async function changesAfter(session: Session, id: string, limit: number):
 }
 
 export async function latestChange(session: Session): Promise<string> {
-  const [row] = await session.query<{ id: string }>('SELECT coalesce(max(id), 0) AS id FROM _millrace.changes');
+  const [row] = await session.query<{ id: string }>(
+    `SELECT greatest((SELECT max(id) FROM _millrace.changes), (SELECT max(change_id) FROM _millrace.forgotten_changes), 0) AS id`,
+  );
+  return row?.id ?? '0';
+}
+
+export async function forgottenChange(session: Session): Promise<string> {
+  const [row] = await session.query<{ id: string }>('SELECT coalesce(max(change_id), 0) AS id FROM _millrace.forgotten_changes');
   return row?.id ?? '0';
 }

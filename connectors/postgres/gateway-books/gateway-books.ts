@@ -2,7 +2,7 @@ import type { AuditEntry, GatewayBooks } from '../../gateway-books.ts';
 import { KeptSession } from '../kept-session.ts';
 import type { PostgresSettings } from '../settings.ts';
 import { AuditAppend, listAudit, retainAudit, verifyAudit } from './audit.ts';
-import { changesAfter, latestChange } from './changes.ts';
+import { changesAfter, forgottenChange, latestChange } from './changes.ts';
 import { ChangesFollower } from './listener.ts';
 import { createToken, findToken, listTokens, revokeToken } from './tokens.ts';
 
@@ -33,6 +33,7 @@ export async function openGatewayBooks(postgres: PostgresSettings, name: string)
     retainAudit: async (project, age) => await audit.run(async (session) => await retainAudit(session, project, age)),
     changesAfter: async (id, limit) => await changes.run(async (session) => await changesAfter(session, id, limit)),
     latestChange: async () => await changes.run(latestChange),
+    forgottenChange: async () => await changes.run(forgottenChange),
     async listen(listener) {
       const follower = new ChangesFollower(postgres, what, listener);
       followers.add(follower);
