@@ -16,9 +16,9 @@ import type { CompiledStatement } from './statement.ts';
 export async function openDatasets(settings: PostgresSettings, name: string, options: DatasetsOptions): Promise<Datasets> {
   const what = `connection ${name}`;
   const session: SessionOptions = {
-    settings: options.role === undefined ? settings : { ...settings, role: options.role },
+    settings,
     what,
-    bound: options.role !== undefined,
+    role: options.role,
     timeout: options.timeout,
   };
   return new PostgresDatasets(session, options);
@@ -42,7 +42,7 @@ class PostgresDatasets implements Datasets {
   async check(): Promise<readonly string[]> {
     return await this.#using(undefined, async ({ session }) => {
       await requireSession(session, this.#session.what);
-      return await roleNotes(session, this.#session.what, this.#session.bound);
+      return await roleNotes(session, this.#session.what, this.#session.role !== undefined);
     });
   }
 

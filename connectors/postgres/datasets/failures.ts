@@ -26,7 +26,7 @@ export function readFailed(error: unknown, asked: Asked): unknown {
 
 function fromServer(error: DatabaseError, state: string, asked: Asked): unknown {
   if (state === '57014') return tookTooLong(asked);
-  if (state === '42P18') return unclearClaim(asked);
+  if (state === '42P18' || state === '08P01') return unclearClaim(asked);
   if (/^2[12]/.test(state)) return wrongValue(error, state, asked);
   if (changed.has(state))
     return new MillraceError('schema', `${asked.what}: a dataset isn't what it was: ${error.message} (SQLSTATE ${state})`);

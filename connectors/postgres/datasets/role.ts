@@ -1,5 +1,8 @@
+import { DatabaseError } from 'pg';
 import { MillraceError } from '../../../schema/errors.ts';
+import { translate } from '../session-errors.ts';
 import type { Session } from '../session.ts';
+import { quoteIdentifier } from '../sql.ts';
 
 interface RoleRow {
   readonly name: string;
@@ -8,13 +11,19 @@ interface RoleRow {
 
 const roleQuery = `SELECT rolname::text AS name, rolsuper OR rolbypassrls AS unbound FROM pg_catalog.pg_roles WHERE rolname = current_user`;
 
-/** Throws `config` when row-level security doesn't hold for the session's role. */
-export async function requireBoundRole(session: Session, what: string): Promise<void> {
+/** Takes a role that row-level security holds for; throws `config` for another one, and for one that can't be taken. */
+export async function takeRole(session: Session, name: string, what: string): Promise<void> {
+  try {
+    await session.client.query(`SET ROLE ${quoteIdentifier(name)}`);
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw translate(error, what);
+    throw new MillraceError('config', `${what}: the gateway's role can't be taken: ${error.message}; GRANT it to the connection's user`);
+  }
   const [role] = await session.query<RoleRow>(roleQuery);
   if (role?.unbound === false) return;
   throw new MillraceError(
     'config',
-    `${what}: the gateway's role ${role?.name ?? ''} is a superuser or may bypass row-level security; give it one that can't: CREATE ROLE … NOLOGIN; GRANT SELECT …`,
+    `${what}: the gateway's role ${name} is a superuser or may bypass row-level security; give it one that can't: CREATE ROLE … NOLOGIN; GRANT SELECT …`,
   );
 }
 

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../../schema/errors.ts';
 import { connect, type Session } from '../session.ts';
 import type { PostgresSettings } from '../settings.ts';
-import { requireBoundRole } from './role.ts';
+import { takeRole } from './role.ts';
 
 /** A session of the pool, with the names of the statements prepared on it, the least recently used first. */
 export interface PooledSession {
@@ -17,29 +17,24 @@ export interface PooledSession {
 export interface SessionOptions {
   readonly settings: PostgresSettings;
   readonly what: string;
-  /** Its role has been given to be bound by: it may not be one that policies don't hold for. */
-  readonly bound: boolean;
+  /** Taken instead of the connection's own; policies must hold for it. */
+  readonly role: string | undefined;
   /** Milliseconds for a statement. */
   readonly timeout: number;
 }
 
 /** Opens a session that can't write, as the role that is given. */
-export async function openDatasetSession(options: SessionOptions): Promise<PooledSession> {
+export async function openDatasetSession({ settings, what, role, timeout }: SessionOptions): Promise<PooledSession> {
   const cut = new AbortController();
-  const session = await connect(
-    options.settings,
-    { signal: cut.signal, name: 'millrace:gateway', beat: () => undefined },
-    {
-      readOnly: true,
-      what: options.what,
-      settings: { statement_timeout: `${options.timeout}ms`, search_path: 'public', idle_in_transaction_session_timeout: '1min' },
-    },
-  );
+  const attempt = { signal: cut.signal, name: 'millrace:gateway', beat: () => undefined };
+  // Names without a schema are in public, as in models.
+  const more = { statement_timeout: `${timeout}ms`, search_path: 'public', idle_in_transaction_session_timeout: '1min' };
+  const session = await connect(settings, attempt, { readOnly: true, what, settings: more });
   const pooled: PooledSession = { session, prepared: new Set(), used: false, broken: false, abort: (reason) => cut.abort(reason) };
   const broke = (): void => void (pooled.broken = true);
   session.client.on('error', broke).on('end', broke);
   try {
-    if (options.bound) await requireBoundRole(session, options.what);
+    if (role !== undefined) await takeRole(session, role, what);
     return pooled;
   } catch (error) {
     session.destroy();
@@ -129,7 +124,7 @@ export class SessionPool implements AsyncDisposable {
 
   async #open(): Promise<void> {
     try {
-      const session = await openDatasetSession(this.#options);
+      const session = await this.#openTwice();
       this.#opening--;
       this.#all.add(session);
       this.release(session);
@@ -140,5 +135,15 @@ export class SessionPool implements AsyncDisposable {
       for (const waiter of failed) waiter.fail(error);
     }
     this.#openMore();
+  }
+
+  /** A server that is started again ends even sessions that are just opened. */
+  async #openTwice(): Promise<PooledSession> {
+    try {
+      return await openDatasetSession(this.#options);
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'unavailable') throw error;
+      return await openDatasetSession(this.#options);
+    }
   }
 }
