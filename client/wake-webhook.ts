@@ -22,7 +22,7 @@ export const outgoingWebhook = (
   datasets,
   books,
   patience: dayOfPatience,
-  heartbeatTimeout: 30_000,
+  heartbeatTimeout: 20_000,
 });
 
 /**
