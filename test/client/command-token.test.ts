@@ -143,12 +143,13 @@ describe('millrace token', () => {
       assert.match(again.stderr, /There is no live token "desk"/);
       const tokens: { id: string; state: string; hash?: string }[] = JSON.parse(succeeded(json));
       assert.deepEqual(
-        tokens.map(({ id: one, state, hash }) => [one, state, hash]).toSorted(),
-        [
-          [asData.id, 'live', undefined],
-          [id, 'revoked', undefined],
-        ].toSorted(),
+        new Map(tokens.map((one) => [one.id, one.state])),
+        new Map([
+          [asData.id, 'live'],
+          [id, 'revoked'],
+        ]),
       );
+      for (const one of tokens) assert.equal(one.hash, undefined);
       const entries: { action: string; actor: string; target: string }[] = JSON.parse(succeeded(audit));
       assert.deepEqual(
         entries.map(({ action, target }) => [action, target]),

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { toDefinitions } from '../../client/project/definitions.ts';
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
 import { apiDefaults } from '../../schema/project-api.ts';
-import { gatewayDefaults } from '../../schema/project-gateway.ts';
 import { connections, folderWith, load, problems } from './project-kit.ts';
 import { loadProject } from '../../client/project/load.ts';
 
