@@ -89,15 +89,19 @@ export class FollowedCatalog implements LiveCatalog {
 
   async #describe(names: ReadonlySet<string>): Promise<void> {
     const described = new Map<string, Promise<DatasetShape>>();
+    const away = new Set<string>();
     const shapeOf = (warehouse: string, source: DatasetSource): Promise<DatasetShape> => {
       const key = JSON.stringify([warehouse, source]);
-      const known = described.get(key) ?? this.#shape(warehouse, source);
+      const known = described.get(key) ?? this.#shape(warehouse, source, away);
       described.set(key, known);
       return known;
     };
-    this.unreachable.clear();
     const chosen = this.#definition.apis.filter(({ name }) => names.has(name));
     const found = await Promise.all(chosen.map(async (definition) => ({ definition, api: await this.#publish(definition, shapeOf) })));
+    for (const { warehouse } of chosen) {
+      if (away.has(warehouse)) this.unreachable.add(warehouse);
+      else this.unreachable.delete(warehouse);
+    }
     let isOther = false;
     for (const { definition, api } of found) if (this.#take(definition.name, api)) isOther = true;
     this.#apis = this.#definition.apis.flatMap(({ name }) => this.#published.get(name) ?? []);
@@ -147,13 +151,13 @@ export class FollowedCatalog implements LiveCatalog {
     }
   }
 
-  async #shape(warehouse: string, source: DatasetSource): Promise<DatasetShape> {
+  async #shape(warehouse: string, source: DatasetSource, away: Set<string>): Promise<DatasetShape> {
     const describer = this.#warehouses.get(warehouse);
     if (describer === undefined) throw new Error(`no warehouse ${warehouse}`);
     try {
       return await describer.describe(source);
     } catch (error) {
-      if (isAway(error)) this.unreachable.add(warehouse);
+      if (isAway(error)) away.add(warehouse);
       throw error;
     }
   }

@@ -18,19 +18,26 @@ export function followDatasets(catalog: LiveCatalog, feeds: ReadonlyMap<string, 
   const touched = new Set<string>();
   let gathering: NodeJS.Timeout | undefined;
   let next: NodeJS.Timeout | undefined;
+  let nextAt = Infinity;
+  let isEnded = false;
 
-  const refresh = (names?: readonly string[]): void => {
-    catalog.refresh(names).catch((error: unknown) => log.error({ error: String(error) }, 'datasets could not be described'));
-  };
+  /** At the earliest of the times asked for: commits to one table must not put off all others. */
   const schedule = (): void => {
-    next = setTimeout(
-      () => {
-        refresh();
-        schedule();
-      },
-      catalog.missing.size > 0 || catalog.unreachable.size > 0 ? soon : regularly,
-    );
+    const at = performance.now() + (catalog.missing.size > 0 || catalog.unreachable.size > 0 ? soon : regularly);
+    if (isEnded || at >= nextAt) return;
+    clearTimeout(next);
+    nextAt = at;
+    next = setTimeout(() => {
+      nextAt = Infinity;
+      refresh();
+    }, at - performance.now());
     next.unref();
+  };
+  const refresh = (names?: readonly string[]): void => {
+    catalog
+      .refresh(names)
+      .catch((error: unknown) => log.error({ error: String(error) }, 'datasets could not be described'))
+      .finally(schedule);
   };
   const flush = (): void => {
     gathering = undefined;
@@ -48,6 +55,7 @@ export function followDatasets(catalog: LiveCatalog, feeds: ReadonlyMap<string, 
   schedule();
   return {
     [Symbol.dispose]() {
+      isEnded = true;
       for (const end of ends) end();
       clearTimeout(gathering);
       clearTimeout(next);

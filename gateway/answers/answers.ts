@@ -50,6 +50,7 @@ export function createAnswers(options: AnswersOptions): Answers {
   metrics.gauge('answers_kept', {}, () => memory.size);
   metrics.gauge('answers_kept_bytes', {}, () => memory.bytes);
   metrics.gauge('reads_under_way', {}, () => slots.taken);
+  metrics.gauge('callers_waiting', {}, () => flights.waiting);
   metrics.gauge('exports_under_way', {}, () => exportSlots.taken);
 
   function warehouseOf(name: string): AskedWarehouse {

@@ -14,7 +14,8 @@ export interface Flights<T> {
    * Throws the reason of `signal` when that is aborted.
    */
   join(key: string, ask: (signal: AbortSignal) => Promise<T>, isGood: () => boolean, signal?: AbortSignal): Joined<T>;
-  readonly size: number;
+  /** Callers who wait for an answer. */
+  readonly waiting: number;
 }
 
 export interface Joined<T> {
@@ -46,8 +47,8 @@ export function createFlights<T>(): Flights<T> {
   }
 
   return {
-    get size() {
-      return flights.size;
+    get waiting() {
+      return [...flights.values()].reduce((sum, flight) => sum + flight.waiting, 0);
     },
     join(key, ask, isGood, signal) {
       const found = flights.get(key);

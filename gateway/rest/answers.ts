@@ -22,6 +22,8 @@ export function callOf(request: FastifyRequest, views: readonly View[], question
 export function sendJson(context: GatewayContext, request: FastifyRequest, reply: FastifyReply, api: string, answer: Answer): FastifyReply {
   const cache = context.catalog.api(api)?.definition.cache;
   if (cache?.until === 'ttl') void reply.header('cache-control', `private, max-age=${Math.floor(cache.ttl / 1000)}`);
+  request.noted.api = api;
+  request.noted.cache = answer.state;
   void reply.header('etag', answer.etag);
   if (isKnown(request.headers['if-none-match'], answer.etag)) return reply.code(304).send();
   return reply.header('content-type', json).send(answer.body);
