@@ -42,7 +42,7 @@ export function parseRate(text: string): Rate | undefined {
 export const rate = (): z.ZodString =>
   z.string().refine((text) => parseRate(text) !== undefined, 'must be a rate such as "600/min", "20/s" or "10000/hour"');
 
-export const maskKinds = ['hash', 'redact', 'null'] as const;
+const maskKinds = ['hash', 'redact', 'null'] as const;
 
 export const relationSettings = z
   .strictObject({

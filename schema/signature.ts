@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { duration } from './quantity.ts';
 
 /** How a sender signs what it posts. */
-export const signatureKinds = ['github', 'stripe', 'hubspot', 'hmac'] as const;
+const signatureKinds = ['github', 'stripe', 'hubspot', 'hmac'] as const;
 
 export const signatureSettings = z
   .strictObject({

@@ -27,7 +27,7 @@ export function keyOfApi(project: ProjectFile, api: ApiSettings): readonly strin
 }
 
 /** `schema.table` of what an API publishes; undefined for a query. */
-export function tableOfApi(project: ProjectFile, api: ApiSettings): string | undefined {
+function tableOfApi(project: ProjectFile, api: ApiSettings): string | undefined {
   const model = modelOf(project, api);
   if (model === undefined) return api.dataset;
   return (model.build ?? 'none') === 'none' ? undefined : model.into;
