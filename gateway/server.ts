@@ -77,7 +77,8 @@ export function createServer(
   const server = Fastify({
     logger: false,
     bodyLimit: bodyBytes,
-    trustProxy: behindProxy,
+    // One proxy: what it added itself is believed, what came before it may be made up.
+    trustProxy: behindProxy ? (_, hop) => hop === 0 : false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: longestParameter },
