@@ -50,6 +50,8 @@ export interface Limits {
 export interface AuditLog {
   /** What was done or refused: `ingest`, `trigger`, `api.export`, … Values of rows and secrets are not in it. */
   add(entry: Omit<AuditEntry, 'project' | 'at'>): void;
+  /** The same for what is done often: what is equal within a second is one entry, with its `count`. */
+  count(entry: Omit<AuditEntry, 'project' | 'at'>): void;
 }
 
 export interface GatewayLog {

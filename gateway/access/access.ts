@@ -13,7 +13,7 @@ import { GatewayLimits } from './limits.ts';
 export interface AccessOptions {
   /** Secrets are resolved. */
   readonly definition: GatewayDefinition;
-  readonly books: Pick<GatewayBooks, 'findToken' | 'audit'>;
+  readonly books: Pick<GatewayBooks, 'findToken' | 'audit' | 'retainAudit'>;
   readonly log: GatewayLog;
   /** Shares the limits; its commands should give up soon. */
   readonly redis?: Redis | undefined;
@@ -31,6 +31,7 @@ export interface GatewayAccess extends AsyncDisposable {
 export function openAccess({ definition, books, log, redis }: AccessOptions): GatewayAccess {
   const audit = new BookedAudit(books, definition.project, log);
   const authenticator = new Authenticator(definition, books, log);
+  const retention = retainAudit(books, definition, log);
   return {
     audit,
     limits: new GatewayLimits(definition, redis),
@@ -43,10 +44,26 @@ export function openAccess({ definition, books, log, redis }: AccessOptions): Ga
       });
     },
     async [Symbol.asyncDispose]() {
+      clearInterval(retention);
       authenticator[Symbol.dispose]();
       await audit[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Milliseconds between removals of what the audit log needs no longer keep. */
+const retentionPause = 6 * 3_600_000;
+
+function retainAudit(books: Pick<GatewayBooks, 'retainAudit'>, { project, audit }: GatewayDefinition, log: GatewayLog): NodeJS.Timeout {
+  const retain = async (): Promise<void> => {
+    try {
+      await books.retainAudit(project, audit);
+    } catch (error) {
+      log.warn({ error: error instanceof Error ? error.message : String(error) }, 'old entries of the audit log can not be removed');
+    }
+  };
+  void retain();
+  return setInterval(() => void retain(), retentionPause).unref();
 }
 
 async function authenticate(authenticator: Authenticator, request: FastifyRequest): Promise<void> {

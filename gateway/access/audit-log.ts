@@ -1,17 +1,12 @@
 import type { AuditEntry, GatewayBooks } from '../../connectors/gateway-books.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { AuditLog, GatewayLog } from '../context.ts';
+import { Tally } from './tally.ts';
 
-/** Entries in a write; milliseconds until one; entries that wait while the books are away; kinds of refusals that are told apart in a second. */
-const bounds = { batch: 100, wait: 1_000, waiting: 10_000, refusals: 50 } as const;
+/** Entries in a write; milliseconds until one; entries that wait while the books are away; kinds of refusals, and of what is done often, that are told apart in a second. */
+const bounds = { batch: 100, wait: 1_000, waiting: 10_000, refusals: 50, counted: 1_000 } as const;
 
 type Added = Omit<AuditEntry, 'project' | 'at'>;
-
-interface Refusals {
-  readonly entry: Added;
-  readonly at: Date;
-  count: number;
-}
 
 /** Gathers entries and appends them to the books, in order; what was refused is counted, so that nobody can fill the log. */
 export class BookedAudit implements AuditLog, AsyncDisposable {
@@ -19,7 +14,8 @@ export class BookedAudit implements AuditLog, AsyncDisposable {
   readonly #project: string;
   readonly #log: GatewayLog;
   readonly #waiting: AuditEntry[] = [];
-  readonly #refusals = new Map<string, Refusals>();
+  readonly #refusals = new Tally(bounds.refusals);
+  readonly #counted = new Tally(bounds.counted);
   #lost = 0;
   #failing = false;
   #timer: NodeJS.Timeout | undefined;
@@ -37,13 +33,14 @@ export class BookedAudit implements AuditLog, AsyncDisposable {
     this.#arm();
   }
 
-  /** Adds what was refused; the same of the same second is one entry with its count. */
+  count(entry: Added): void {
+    this.#counted.add(entry);
+    this.#arm();
+  }
+
+  /** Counts what was refused. */
   refused(entry: Added): void {
-    const key = JSON.stringify([entry.actor, entry.action, entry.target, entry.result]);
-    const found = this.#refusals.get(key);
-    if (found !== undefined) found.count++;
-    else if (this.#refusals.size < bounds.refusals) this.#refusals.set(key, { entry, at: new Date(), count: 1 });
-    else this.#others(entry);
+    this.#refusals.add(entry);
     this.#arm();
   }
 
@@ -62,18 +59,6 @@ export class BookedAudit implements AuditLog, AsyncDisposable {
     if (left > 0) this.#log.error({ entries: left }, 'entries of the audit log are lost: the books are away');
   }
 
-  #others(entry: Added): void {
-    const key = `others ${entry.result}`;
-    const found = this.#refusals.get(key);
-    if (found !== undefined) found.count++;
-    else
-      this.#refusals.set(key, {
-        entry: { ...entry, actor: 'others', action: 'refused', target: 'others', details: {} },
-        at: new Date(),
-        count: 1,
-      });
-  }
-
   #wait(entry: AuditEntry): void {
     if (this.#waiting.length < bounds.waiting) this.#waiting.push(entry);
     else this.#lost++;
@@ -87,10 +72,7 @@ export class BookedAudit implements AuditLog, AsyncDisposable {
   }
 
   async #write(): Promise<void> {
-    for (const { entry, at, count } of this.#refusals.values()) {
-      this.#wait({ ...entry, project: this.#project, at, details: { ...entry.details, count } });
-    }
-    this.#refusals.clear();
+    for (const entry of [...this.#counted.take(), ...this.#refusals.take()]) this.#wait({ ...entry, project: this.#project });
     try {
       while (this.#waiting.length > 0) {
         const batch = this.#waiting.slice(0, bounds.batch);

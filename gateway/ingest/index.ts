@@ -65,6 +65,7 @@ export const ingestPart: Part = async (server: FastifyInstance, context: Gateway
       const headers = await context.limits.take(`ingest:${name}`, request.caller);
       const answer = await door.acceptor.accept(request.headers, body);
       counted(context, name, answer);
+      context.audit.count({ actor: request.caller.id, action: 'ingest', target: name, result: 'accepted', details: {} });
       return await reply.code(202).headers(headers).send(answer);
     });
   });

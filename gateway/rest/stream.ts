@@ -25,6 +25,7 @@ export async function sendStream(
   const signal = AbortSignal.any([gone.signal, context.draining]);
   const rows = context.answers.export({ ...callOf(request, views, request.url), read, format, signal })[Symbol.asyncIterator]();
   const first = await rows.next();
+  context.audit.add({ actor: request.caller.id, action: 'api.export', target: views[0]?.name ?? '', result: 'begun', details: { format } });
   return reply.send(Readable.from(rest(first, rows), { objectMode: false }));
 }
 

@@ -53,9 +53,10 @@ export const definitionOf = (over: Partial<GatewayDefinition> = {}): GatewayDefi
 });
 
 /** The books in memory, as much of them as access needs. */
-export class MemoryBooks implements Pick<GatewayBooks, 'findToken' | 'audit'> {
+export class MemoryBooks implements Pick<GatewayBooks, 'findToken' | 'audit' | 'retainAudit'> {
   readonly tokens = new Map<string, BookedToken>();
   readonly entries: AuditEntry[] = [];
+  readonly retained: (readonly [project: string, age: number])[] = [];
   lookups = 0;
   isAway = false;
 
@@ -70,6 +71,11 @@ export class MemoryBooks implements Pick<GatewayBooks, 'findToken' | 'audit'> {
     await Promise.resolve();
     if (this.isAway) throw new Error('away');
     this.entries.push(...entries);
+  }
+
+  async retainAudit(project: string, age: number): Promise<void> {
+    await Promise.resolve();
+    this.retained.push([project, age]);
   }
 
   /** Books a token and gives its text. */

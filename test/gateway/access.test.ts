@@ -6,7 +6,8 @@ import { viewFor, viewsFor } from '../../gateway/access/views.ts';
 import type { Caller } from '../../gateway/caller.ts';
 import type { Catalog } from '../../gateway/catalog.ts';
 import { Problem } from '../../gateway/problem.ts';
-import { apiOf, definitionOf, openServer, type AccessServer } from './access-kit.ts';
+import { createServer } from '../../gateway/server.ts';
+import { apiOf, definitionOf, openServer, silent, type AccessServer } from './access-kit.ts';
 
 const ingest = (name: string, settings: object) => ({
   connection: { name, type: 'ingest', settings: { type: 'ingest', ...settings } },
@@ -228,6 +229,17 @@ describe('access to the gateway', () => {
       assert.deepEqual(names(caller('owner', ['api:secrets'])), ['secrets']);
       assert.deepEqual(names(caller(undefined)), []);
     });
+  });
+
+  it('behind a proxy the address is the one that the proxy saw, not one that the caller makes up', async () => {
+    for (const behindProxy of [true, false]) {
+      const { server } = createServer({ behindProxy, bodyBytes: 1_000 }, undefined, silent);
+      server.get('/ip', { config: { access: { kind: 'public' } } }, (request, reply) => reply.send({ ip: request.ip }));
+      const headers = { 'x-forwarded-for': '1.2.3.4, 10.9.8.7' };
+      const { body } = await server.inject({ url: '/ip', headers, remoteAddress: '127.0.0.1' });
+      assert.deepEqual(JSON.parse(body), { ip: behindProxy ? '10.9.8.7' : '127.0.0.1' });
+      await server.close();
+    }
   });
 
   it('networks: an IPv4 address, or the /64 of an IPv6 one', () => {

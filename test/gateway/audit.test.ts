@@ -78,6 +78,22 @@ describe('audit log of the gateway', () => {
     assert.deepEqual(counts(books.entries).at(-1), ['others', 950]);
   });
 
+  it('what is done often is counted, apart from what is refused', async () => {
+    const books = new MemoryBooks();
+    await using audit = new BookedAudit(books, 'shop', silent);
+    for (let no = 0; no < 100; no++) {
+      audit.refused(refusal(`address:10.0.0.${no}`));
+      audit.count({ actor: 'token:a', action: 'ingest', target: 'clicks', result: 'accepted', details: {} });
+    }
+    await audit.flush();
+    assert.deepEqual(counts(books.entries)[0], ['token:a', 100]);
+  });
+
+  it('is kept as long as the project file says', async () => {
+    await using server = await openServer();
+    assert.deepEqual(server.books.retained, [['shop', 365 * 86_400_000]]);
+  });
+
   it('has every refusal of a server, by whom and at which route, without what was shown', async () => {
     const server = await openServer();
     const token = server.books.add({ scopes: ['changes'] });

@@ -69,6 +69,7 @@ export function ingestContext(
     log,
     runs: { wakeIngest: wake, wakeWebhook: async () => undefined, start: async () => ({ workflowId: '', runId: '' }) },
     limits: { take: async () => ({}) },
+    audit: { add: () => undefined, count: () => undefined },
     count: () => undefined,
   };
   return context as GatewayContext;
@@ -85,6 +86,9 @@ export async function ingestServer(context: GatewayContext): Promise<FastifyInst
       .headers(problem.headers)
       .header('content-type', 'application/problem+json')
       .send(problemBody(problem));
+  });
+  server.addHook('onRequest', async (request) => {
+    request.caller = { id: 'token:test', role: undefined, scopes: ['ingest'], claims: {}, identity: '' };
   });
   await ingestPart(server, context);
   await server.ready();
