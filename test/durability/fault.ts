@@ -61,7 +61,7 @@ export function withFault(deps: Dependencies, armed: () => Fault | undefined): D
         return await deps.staging.adopt(...args);
       },
     },
-    openSource: async (connection) => faultySource(await deps.openSource(connection), at),
+    openSource: async (connection, project) => faultySource(await deps.openSource(connection, project), at),
     openWarehouse: async (connection) => faultyWarehouse(await deps.openWarehouse(connection), at),
   };
 }
