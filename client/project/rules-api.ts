@@ -21,6 +21,7 @@ export function apiFindings(project: ProjectFile): readonly Finding[] {
       ...keyFindings(project, api, path),
       ...relationFindings(project, api, path),
       ...Object.entries(api.roles).flatMap(([role, settings]) => roleFindings(project, api, settings, [...path, 'roles', role])),
+      ...anonymousFindings(api, [...path, 'roles', 'anonymous', 'rows']),
       ...rateFindings(api, path),
       ...limitFindings(api, path),
     ];
@@ -64,6 +65,11 @@ function roleFindings(project: ProjectFile, api: ApiSettings, role: RoleSettings
     ...Object.entries(role.mask ?? {}).flatMap(([column, kind]) => maskFindings(project, api, role, [...path, 'mask', column], kind)),
     ...(role.rows === undefined ? [] : rowRuleFindings(role.rows, [...path, 'rows'])),
   ];
+}
+
+function anonymousFindings({ roles: { anonymous } }: ApiSettings, path: Path): readonly Finding[] {
+  if (anonymous?.rows?.includes('${claim:') !== true) return [];
+  return [wrong(path, 'goes by a claim, which only tokens have: callers without one would see nothing.')];
 }
 
 function maskFindings(project: ProjectFile, api: ApiSettings, { fields }: RoleSettings, path: Path, kind: string): readonly Finding[] {

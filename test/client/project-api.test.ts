@@ -205,6 +205,26 @@ describe('project file: apis and gateway', () => {
     assert.equal(await graphiql('{ listen: "0.0.0.0:80", behind_proxy: true, graphql: { graphiql: true } }'), true);
   });
 
+  it('take events of a connection in for the pipelines that load them, whose warehouse has the books', async () => {
+    const clicks = '  clicks: { type: ingest, schema: ./event.json, key: event_id }';
+    const pipelines = `pipelines:
+  films: { from: drops, to: shop.films, streams: { movies.csv: {} } }
+  clicks: { from: clicks, to: warehouse.events, streams: { clicks: { mode: append } } }
+`;
+    const { ingests, warehouses } = await gatewayOf(`${connections}\n${clicks}\n${pipelines}`);
+    assert.deepEqual(
+      ingests.map(({ connection, pipelines: names }) => [connection.name, names]),
+      [['clicks', ['clicks']]],
+    );
+    assert.match(String(ingests[0]?.connection.settings['schema']), /^\/.*\/event\.json$/);
+    assert.deepEqual(
+      warehouses.map(({ name }) => name),
+      ['warehouse'],
+    );
+    assert.match(await only(`${connections}\n${clicks}\n${models}`, 'clicks:'), /clicks takes events in, but no pipeline loads them/);
+    assert.deepEqual((await problems(`${connections}\n${clicks}\n`)).length, 2);
+  });
+
   it('may publish a dataset twice', async () => {
     const { apis } = await gatewayOf(
       `${apiProject(plain)}  again: { dataset: marts.customers, warehouse: warehouse, key: id, roles: { b: { fields: all } } }\n`,
@@ -273,6 +293,10 @@ describe('project file: errors of apis', () => {
     const rows = async (text: string) => await only(apiProject(withRoles(`{ a: { fields: all, rows: "${text}" } }`)), 'roles:');
     assert.match(await rows("region = '${claim:region}'"), /has \$\{claim:region\} within quotes, where it would be text/);
     assert.match(await rows('region = ${region}'), /has "\$\{region\}", which is no reference: write "\$\{claim:name\}"/);
+    assert.match(
+      await only(apiProject(withRoles('{ anonymous: { fields: all, rows: "region = ${claim:region}" } }')), 'roles:'),
+      /anonymous\.rows goes by a claim, which only tokens have/,
+    );
     assert.match(await rows('region = ${env:REGION}'), /has a reference to a secret/);
     assert.match(
       await only(apiProject(plain.replace('marts.customers', '"marts.${claim:t}"')), 'dataset'),
