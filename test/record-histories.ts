@@ -1,18 +1,23 @@
 import { writeFile } from 'node:fs/promises';
+import { startReplay } from '../client/replay-webhook.ts';
 import { plainSync, runOutcome, startRun } from '../client/runs.ts';
+import { wakeWebhook } from '../client/wake-webhook.ts';
 import type { SyncDefinition } from '../schema/sync-definition.ts';
 import { openProject, sql } from './pipeline-kit.ts';
 import {
   historiesFolder,
   historyToJson,
   recordedDestination,
+  recordedHookVariable,
   recordedModel,
   recordedPipeline,
   recordedSync,
   recordedTables,
   recordedVariable,
+  recordedWebhook,
 } from './recorded.ts';
 import { createDatabase, dropDatabase, stopTestServers } from './servers.ts';
+import { datasetOf, openReceiver } from './workflows/webhook-kit.ts';
 
 /** Values that differ from machine to machine and that no replay looks at. */
 const machine: Readonly<Record<string, string>> = { identity: 'worker', stackTrace: '' };
@@ -61,6 +66,19 @@ await sql(database, recordedTables);
   await runSync({ ...sync, maxRejected: { rows: 0 } });
   await record('sync-failed', `${project.project}/price-list`);
   await record('deliver-refused', `${project.project}/price-list/public.price_list`);
+  await using receiver = await openReceiver();
+  process.env[recordedHookVariable] = receiver.url;
+  for (const dataset of ['landed.a', 'landed.b', 'landed.c'])
+    await sql(database, `SELECT _millrace.announce('recorded', $1, 'shop', NULL, 1)`, [dataset]);
+  receiver.answer = (received, no) => ({ status: no === 0 || datasetOf(received) === 'landed.b' ? 503 : 200 });
+  const webhook = recordedWebhook(project.project);
+  await wakeWebhook(project.client, webhook, '0');
+  await project.client.workflow.getHandle(`${project.project}/webhooks/partner`).result();
+  await record('webhook', `${project.project}/webhooks/partner`);
+  receiver.answer = (_, no) => ({ status: no % 2 === 0 ? 503 : 200 });
+  const [letter] = await sql(database, 'SELECT change_id FROM _millrace.dead_letters');
+  await (await startReplay(project.client, webhook, [letter?.['change_id'] ?? ''])).result();
+  await record('webhook-replay', `${project.project}/webhooks/partner/replay`);
 }
 await dropDatabase(database);
 await stopTestServers();

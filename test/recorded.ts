@@ -2,6 +2,7 @@ import proto from '@temporalio/proto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { ModelDefinition, PipelineDefinition } from '../schema/definition.ts';
 import type { SyncDefinition } from '../schema/sync-definition.ts';
+import type { OutgoingWebhook } from '../schema/webhook.ts';
 import { defineSync } from './kits/sync-definition.ts';
 import { pipelineOf } from './pipeline-kit.ts';
 
@@ -70,6 +71,23 @@ export function recordedSync(project: string, more: Partial<SyncDefinition> = {}
     map: [{ column: 'price', field: 'price', whenNull: 'clear' }],
     ...more,
   });
+}
+
+/** The variable that the recorded webhook names for its address. */
+export const recordedHookVariable = 'MILLRACE_RECORDED_HOOK';
+
+/** A webhook whose address is in trouble at times. */
+export function recordedWebhook(project: string): OutgoingWebhook {
+  const to = { type: 'webhook', url: `\${env:${recordedHookVariable}}`, secret: `\${env:${recordedHookVariable}}`, allow_private: true };
+  return {
+    project,
+    name: 'partner',
+    to: { name: 'hook', type: 'webhook', settings: to },
+    datasets: ['landed.*'],
+    books: connection('warehouse'),
+    patience: { first: 100, longest: 200, attempts: 3, refusals: 2 },
+    heartbeatTimeout: 30_000,
+  };
 }
 
 const { History } = proto.temporal.api.history.v1;

@@ -26,14 +26,16 @@ describe('recorded histories', function () {
     return found;
   };
 
-  it('of pipelines, streams, models and syncs, good ones and failed ones, replay with the workflows of today', async () => {
-    assert.ok(histories.length >= 11);
+  it('of pipelines, streams, models, syncs and webhooks, good ones and failed ones, replay with the workflows of today', async () => {
+    assert.ok(histories.length >= 13);
     for (const history of histories) await assert.doesNotReject(replay(history), history.name);
   });
 
   const steps = {
     'stream-of-partitions': ['plan', 'prepare', 'extract', 'load', 'commit', 'cleanUp'],
     deliver: ['planSync', 'sendRows', 'endSync'],
+    webhook: ['postChanges', 'buryChange'],
+    'webhook-replay': ['replayLetter'],
   };
   for (const [name, names] of Object.entries(steps)) {
     it(`do not replay when a step is renamed (${name})`, async () => {
