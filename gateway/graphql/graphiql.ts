@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 
 const title = 'GraphiQL';
 const strategy = 'graphiql';
+const [opening, closing] = ['<script>', '</script>'];
 
 /** Workers of its editor are made from blobs; all else comes from here. */
 const policy = [
@@ -45,11 +46,12 @@ async function readFiles(needsToken: boolean): Promise<Files> {
     defaultQuery: '# A token goes under "Headers" below.\nquery {\n  __typename\n}\n',
     shouldPersistHeaders: false,
   });
-  const [before, code, after] = document.split(/<script>|<\/script>/);
-  if (before === undefined || code === undefined || after === undefined) throw new Error('GraphiQL has another form than expected');
-  const script = `${needsToken ? askForToken : ''}${code}`;
+  const [start, end] = [document.indexOf(opening), document.lastIndexOf(closing)];
+  if (start < 0 || end < start) throw new Error('GraphiQL has another form than expected');
+  const script = `${needsToken ? askForToken : ''}${document.slice(start + opening.length, end)}`;
   const version = createHash('sha256').update(script).digest('base64url').slice(0, 16);
-  return { page: `${before}<script src="/graphql/graphiql.js?v=${version}"></script>${after}`, script, etag: `"${version}"` };
+  const page = `${document.slice(0, start)}<script src="/graphql/graphiql.js?v=${version}">${document.slice(end)}`;
+  return { page, script, etag: `"${version}"` };
 }
 
 type Strategy = Parameters<FastifyInstance['addConstraintStrategy']>[0];

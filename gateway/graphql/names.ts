@@ -17,10 +17,11 @@ export function createNames(reserved: Iterable<string>): Names {
   };
 }
 
-/** A text as a name of GraphQL: other characters than letters, digits and `_` become `_`; names with `__` before them are GraphQL's own. */
+/** A text as a name of GraphQL: other characters than letters, digits and `_` become `_`; names that begin with `__` are GraphQL's own. */
 export function graphqlName(text: string): string {
   const name = text.replaceAll(/[^A-Za-z0-9_]/g, '_').replace(/^__+/, '_');
-  return name === '' || /^\d/.test(name) ? `_${name}` : name;
+  if (/^_*$/.test(name)) return 'unnamed';
+  return /^\d/.test(name) ? `_${name}` : name;
 }
 
 /** `customer_health` as `CustomerHealth`. */

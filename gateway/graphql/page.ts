@@ -2,6 +2,7 @@ import type { FieldNode } from 'graphql';
 import { readCursor, type SortKey } from '../../schema/dataset.ts';
 import type { Caller } from '../caller.ts';
 import { cursorPrefix, totalSort, type Wanted } from '../read.ts';
+import { isCursorValue } from '../rest/question.ts';
 import { filterOf } from './filter.ts';
 import { inputFailure } from './failure.ts';
 import type { RowType } from './row-type.ts';
@@ -56,8 +57,13 @@ function placeOf(
   cursor: string,
   node: FieldNode,
 ): readonly (string | null)[] {
-  const place = readCursor(cursor, cursorPrefix(type.view, caller, sort), totalSort(type.view, sort).length);
-  if (place === undefined) throw inputFailure(`"${name}" is no cursor of this field with this sort.`, node);
+  const total = totalSort(type.view, sort);
+  const place = readCursor(cursor, cursorPrefix(type.view, caller, sort), total.length);
+  const fits = place?.every((value, index) => {
+    const column = type.view.columns.get(total[index]?.column ?? '')?.column;
+    return value === null || (column !== undefined && isCursorValue(column, value));
+  });
+  if (place === undefined || fits !== true) throw inputFailure(`"${name}" is no cursor of this field with this sort.`, node);
   return place;
 }
 

@@ -103,7 +103,7 @@ function cursorOf(level: Level, caller: Caller, sort: readonly SortKey[], wrongs
 }
 
 /** Moments come back as PostgreSQL writes them, which reaches further than what filters take. */
-function isCursorValue(column: DatasetColumn, value: string): boolean {
+export function isCursorValue(column: DatasetColumn, value: string): boolean {
   if (column.json === 'date' || column.json === 'time' || column.json === 'timestamp') return /^[-+0-9:. TBCZinfty]{1,48}$/.test(value);
   return wrongValue(column, value) === undefined;
 }
