@@ -94,7 +94,7 @@ const shop = catalogOf([
 describe('the schema of GraphQL', () => {
   for (const role of ['analyst', 'support'])
     it(`is for ${role} as it was`, async () => {
-      const file = new URL(`./graphql-schema.${role}.graphql`, import.meta.url);
+      const file = new URL(`./graphql-schema.${role}.txt`, import.meta.url);
       const text = graphqlSchemaOf(shop, role) ?? '';
       if (process.env['MILLRACE_TEST_RECORD'] !== undefined) await writeFile(file, text);
       assert.equal(text, await readFile(file, 'utf8'));
