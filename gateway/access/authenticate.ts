@@ -68,17 +68,16 @@ export class Authenticator implements Disposable {
 
   async #withToken({ ip }: Shown, token: string): Promise<Caller> {
     await this.#failures.check(ip, token);
-    try {
-      const caller = token.startsWith('mr_') ? await this.#ofToken(token) : await this.#jwts?.callerOf(token);
-      if (caller === undefined) throw notGood();
-      this.#failures.noteGood(token);
-      return caller;
-    } catch (error) {
-      if (error instanceof Problem && error.status === 401) await this.#failures.note(ip, token);
-      throw error;
+    const caller = token.startsWith('mr_') ? await this.#ofToken(token) : await this.#jwts?.callerOf(token);
+    if (caller === undefined) {
+      await this.#failures.note(ip, token);
+      throw notGood();
     }
+    this.#failures.noteGood(token);
+    return caller;
   }
 
+  /** Undefined for one that could be made up; throws 401 for one that was real. */
   async #ofToken(text: string): Promise<Caller | undefined> {
     const parsed = parseToken(text);
     if (parsed === undefined) return undefined;

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
-import { jwtVerify, type JWTPayload } from 'jose';
+import { errors, jwtVerify, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
 import type { Caller } from '../caller.ts';
 import type { GatewayLog } from '../context.ts';
 import { Problem } from '../problem.ts';
+import { unauthorized } from './bearer.ts';
 import { identities } from './identity.ts';
 import { IssuerKeys, KeysUnavailable } from './jwks.ts';
 import { isScope } from './scopes.ts';
@@ -35,7 +36,7 @@ export class Jwts implements Disposable {
     this.#identityOf = identities(definition);
   }
 
-  /** Undefined for a token that isn't good, whatever is wrong with it. Throws 503 when nobody can tell. */
+  /** Undefined for a token that isn't good, whatever is wrong with it. Throws 401 for one that was good once, 503 when nobody can tell. */
   async callerOf(token: string): Promise<Caller | undefined> {
     const digest = hash('sha256', token, 'base64');
     const kept = this.#kept.get(digest);
@@ -71,6 +72,8 @@ export class Jwts implements Disposable {
       );
       return payload;
     } catch (error) {
+      // Its signature was right: nobody guesses such tokens, a client is late to renew its own.
+      if (error instanceof errors.JWTExpired) throw unauthorized('The token has expired.', 'invalid_token');
       if (!(error instanceof KeysUnavailable)) return undefined;
       throw new Problem(503, 'Unavailable', "The issuer's keys can not be read just now; try again.", { headers: { 'retry-after': '2' } });
     }

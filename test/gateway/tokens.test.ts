@@ -152,6 +152,13 @@ describe('tokens of the gateway', () => {
       assert.equal((await other.ask('/api/customers', good)).status, 200);
     });
 
+    it('that were real once close no address, however often they are shown', async () => {
+      await using other = await openServer();
+      const revoked = other.books.add({ revokedAt: new Date() });
+      for (let no = 0; no < 30; no++) assert.equal((await other.ask('/api/customers', revoked)).status, 401);
+      assert.equal((await other.ask('/api/customers', other.books.add())).status, 200);
+    });
+
     const hostile: Readonly<Record<string, string>> = {
       'no scheme': 'mr_aaaaaaaaaaaaa_bbb',
       Basic: 'Basic bXI6eA==',
