@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { toDefinitions } from '../../client/project/definitions.ts';
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
-import { apiDefaults } from '../../schema/project-api.ts';
+import type { z } from 'zod';
+import { asJsonSchema } from '../../docs/json-schema.ts';
+import { apiDefaults, apiSettings } from '../../schema/project-api.ts';
+import { gatewaySettings } from '../../schema/project-gateway.ts';
 import { connections, folderWith, load, problems } from './project-kit.ts';
 import { loadProject } from '../../client/project/load.ts';
 
@@ -203,6 +206,28 @@ describe('project file: apis and gateway', () => {
     assert.equal(await graphiql('{ graphql: { graphiql: false } }'), false);
     assert.equal(await graphiql('{ behind_proxy: true }'), false);
     assert.equal(await graphiql('{ listen: "0.0.0.0:80", behind_proxy: true, graphql: { graphiql: true } }'), true);
+  });
+
+  it('are the same with the documented defaults written out', async () => {
+    const defaultsOf = (schema: z.ZodType): Readonly<Record<string, unknown>> =>
+      Object.fromEntries(
+        Object.entries(asJsonSchema(schema).properties ?? {}).flatMap(([name, one]) =>
+          one.default === undefined ? [] : [[name, one.default]],
+        ),
+      );
+    const rates = gatewaySettings.shape.rate.unwrap();
+    const gateway = {
+      ...defaultsOf(gatewaySettings),
+      rate: defaultsOf(rates),
+      graphql: defaultsOf(gatewaySettings.shape.graphql.unwrap()),
+    };
+    assert.ok(Object.keys(gateway).length > 9 && Object.keys(gateway.graphql).length === 2);
+    const api = { ...defaultsOf(apiSettings), limit: defaultsOf(apiSettings.shape.limit.unwrap()) };
+    const written = Object.entries(api).map(([name, value]) => `\n${name}: ${JSON.stringify(value)}`);
+    assert.deepEqual(
+      await gatewayOf(apiProject(`${plain}${written.join('')}`, `gateway: ${JSON.stringify(gateway)}\n`)),
+      await gatewayOf(apiProject(plain)),
+    );
   });
 
   it('take events of a connection in for the pipelines that load them, whose warehouse has the books', async () => {
