@@ -5,8 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { openDatasets } from '../../connectors/postgres/datasets/datasets.ts';
+import { openGatewayBooks } from '../../connectors/postgres/gateway-books/gateway-books.ts';
 import { openProject, sql, type TestProject } from '../pipeline-kit.ts';
 import { createDatabase, dropDatabase, postgresUrl } from '../servers.ts';
+import { until } from '../workflows/until.ts';
 
 const run = promisify(execFile);
 const unique = `${process.pid}_${Date.now().toString(36)}`;
@@ -14,6 +17,7 @@ const names = [
   'millrace_source',
   'millrace_warehouse',
   'millrace_analyst',
+  'millrace_gateway',
   'millrace_operator',
   'millrace_data_steward',
   'millrace_sync_reader',
@@ -117,6 +121,45 @@ describe('the deployment guide', function () {
         await sql(warehouse, `SET ROLE ${roleOf('millrace_sync_reader')}; SELECT * FROM _millrace.${view}`);
       await refused(warehouse, 'millrace_sync_reader', 'SELECT * FROM _millrace.ledger_rows');
       await refused(warehouse, 'millrace_sync_reader', 'SELECT * FROM _millrace.rejections');
+    });
+
+    it('let the gateway read datasets as its role, hear of commits and write the audit log, and change nothing else', async () => {
+      await sql(warehouse, await script('gateway-role.sql'));
+      const settings = { type: 'postgres', url: as(warehouse, 'millrace_gateway') } as const;
+      await using books = await openGatewayBooks(settings, 'warehouse');
+      await books.check();
+      assert.equal(await books.findToken('p', 'none'), undefined);
+      const entry = { project: 'p', actor: 'test', action: 'request', target: 't', result: 'ok', details: {} };
+      await books.audit([entry]);
+      assert.equal(await books.verifyAudit('p'), 1);
+      await books.retainAudit('p', 1);
+      const before = await books.changesAfter('0', 1000);
+      assert.ok(before.some(({ dataset }) => dataset === 'shop.orders_merge'));
+      assert.equal(await books.forgottenChange(), '0');
+      const heard: string[] = [];
+      await using _ = await books.listen({ onChange: ({ dataset }) => heard.push(dataset), onLive: () => undefined });
+      const loader = as(warehouse, 'millrace_warehouse');
+      await sql(loader, `SELECT _millrace.announce('p', 'shop.heard', 'n', NULL, 1)`);
+      await until(() => heard.includes('shop.heard'), 'a commit');
+      await using datasets = await openDatasets(settings, 'warehouse', {
+        role: roleOf('millrace_analyst'),
+        connections: 1,
+        timeout: 5000,
+        exportTimeout: 5000,
+      });
+      assert.deepEqual(await datasets.check(), []);
+      assert.ok((await datasets.describe({ kind: 'table', schema: 'shop', table: 'orders_merge' })).columns.length > 0);
+      for (const statement of [
+        'DELETE FROM _millrace.changes',
+        `SELECT _millrace.announce('p', 'shop.forged', 'n', NULL, 1)`,
+        `INSERT INTO _millrace.api_tokens (project, id, name, hash, scopes, claims) VALUES ('p', 'i', 'n', 'h', '{}', '{}')`,
+        'UPDATE _millrace.api_tokens SET revoked_at = NULL',
+        'SELECT * FROM _millrace.rejections',
+        'SELECT * FROM _millrace.dead_letters',
+      ])
+        await refused(warehouse, 'millrace_gateway', statement);
+      await assert.rejects(sql(settings.url, 'SELECT * FROM shop.orders_merge'), /permission denied/);
+      await assert.rejects(sql(settings.url, 'DELETE FROM _millrace.audit'), /append-only|permission denied/);
     });
 
     it('keep the source as it is', async () => {
