@@ -21,7 +21,7 @@ export interface ServerTimes {
   readonly silence: number;
 }
 
-export const serverTimes: ServerTimes = { headers: 10_000, request: 30_000, idle: 65_000, silence: 120_000 };
+const serverTimes: ServerTimes = { headers: 10_000, request: 30_000, idle: 65_000, silence: 120_000 };
 
 const problemType = 'application/problem+json; charset=utf-8';
 const longestHeaders = 16 * 1024;
@@ -35,13 +35,15 @@ export interface CreatedServer {
   readonly useCertificate: (options: SecureContextOptions) => void;
 }
 
+const unreadable: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_INVALID_METHOD: 405 };
+
 /** What Node answers where no request could be read. */
 function refuseUnreadable(
   error: NodeJS.ErrnoException,
   socket: NodeJS.WritableStream & { readonly writable: boolean; destroy(): void },
 ): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+  const status = unreadable[error.code ?? ''] ?? 400;
   const problem = problemOf({ code: 'FST_ERR_UNREADABLE', statusCode: status }) ?? new Problem(status, 'Bad request', '');
   const body = problemBody(problem);
   socket.end(
@@ -51,6 +53,7 @@ function refuseUnreadable(
       `content-length: ${Buffer.byteLength(body)}`,
       'x-content-type-options: nosniff',
       'cache-control: no-store',
+      ...(status === 405 ? ['allow: GET, HEAD, OPTIONS, POST'] : []),
       'connection: close',
       '',
       body,
@@ -121,7 +124,7 @@ function requireAccess(server: FastifyInstance): void {
   });
 }
 
-export function answerFailure(error: unknown, request: FastifyRequest, reply: FastifyReply, log: GatewayLog): FastifyReply {
+function answerFailure(error: unknown, request: FastifyRequest, reply: FastifyReply, log: GatewayLog): FastifyReply {
   const problem = problemOf(error);
   if (problem === undefined) return answerFault(error, request, reply, log);
   if (problem.status >= 500) log.warn({ request: request.id, reason: reasonOf(problem) }, problem.title);

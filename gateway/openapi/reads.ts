@@ -12,7 +12,7 @@ const condition: Parameter = {
   name: 'If-None-Match',
   in: 'header',
   description: 'ETag of an answer that the caller has.',
-  schema: { type: 'string', pattern: '^((W/)?"[\\x21\\x23-\\x7e]*"|\\*)$' },
+  schema: { type: 'string' },
 };
 
 const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
@@ -93,6 +93,22 @@ function keyParameter(view: View, column: string): Parameter {
   return { name: column, in: 'path', required: true, schema: schema['type'] === 'string' ? { ...schema, minLength: 1 } : schema };
 }
 
+/** In a body, JSON's numbers are exact up to 2^53; larger ones are text. */
+function bodyKey(view: View, column: string): unknown {
+  const { schema } = keyParameter(view, column);
+  if (view.columns.get(column)?.column.json !== 'bigint') return schema;
+  const safe = { type: 'integer', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
+  return { anyOf: [{ type: 'string', format: 'int64', pattern: int64 }, safe] };
+}
+
+/** Whole numbers of 64 bits as text. */
+const int64 = (() => {
+  const most = '9223372036854775807';
+  const ways = [...most].map((digit, at) => `${most.slice(0, at)}[0-${Number(digit) - 1}][0-9]{${most.length - at - 1}}`);
+  const below = ways.filter((way) => !way.includes('[0--1]'));
+  return `^(-?([0-9]{1,18}|${below.join('|')}|${most})|-9223372036854775808)$`;
+})();
+
 function list(view: View): Schema {
   const lines = { type: 'string', description: 'Rows as they come, one a line.' };
   const page = json('A page of rows, or all of them as a stream.', ref(`${view.name}.page`), ...kept, 'Link', 'Content-Disposition');
@@ -115,7 +131,7 @@ function get(view: View): Schema {
 }
 
 function batch(view: View): Schema {
-  const parts = view.key.map((column) => keyParameter(view, column)['schema']);
+  const parts = view.key.map((column) => bodyKey(view, column));
   const key = parts.length === 1 ? parts[0] : { type: 'array', prefixItems: parts, minItems: parts.length, maxItems: parts.length };
   const names = (values: readonly string[], maxItems: number): Schema => ({
     type: 'array',
@@ -127,7 +143,7 @@ function batch(view: View): Schema {
     required: ['keys'],
     properties: {
       keys: { type: 'array', maxItems: bounds.keys, items: key },
-      fields: names([...view.columns.keys()], 1000),
+      fields: { ...names([...view.columns.keys()], 1000), minItems: 1 },
       ...(view.relations.size === 0 ? {} : { include: names([...view.relations.keys()], bounds.relations) }),
     },
     additionalProperties: false,

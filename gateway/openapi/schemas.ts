@@ -65,7 +65,7 @@ const given: Readonly<Record<JsonType, (column: DatasetColumn) => Schema>> = {
   number: (column) =>
     parseType(column.type)?.base === 'real'
       ? { type: 'string', format: 'float', pattern: '^-?[0-9]{1,30}(\\.[0-9]{1,6})?$' }
-      : { type: 'number', format: 'double', minimum: -1e308, maximum: 1e308 },
+      : { type: 'number', format: 'double', minimum: -Number.MAX_VALUE, maximum: Number.MAX_VALUE },
   bigint: (column) => ({ type: 'integer', format: 'int64', ...numericRange(column) }),
   decimal: () => ({ type: 'string', format: 'decimal', pattern: '^-?[0-9]{1,400}(\\.[0-9]{1,400})?$' }),
   time: (column) => ({

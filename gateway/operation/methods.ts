@@ -22,11 +22,17 @@ export function answerWrongMethods(server: FastifyInstance): void {
     for (const one of [method].flat()) pattern.methods.add(one);
     patterns.set(url, pattern);
   });
-  server.setNotFoundHandler(({ url }) => {
+  const refuse = ({ url }: { readonly url: string }): never => {
     const path = url.split('?', 1)[0] ?? '';
     const methods = [...patterns.values()].filter(({ matches }) => matches.test(path)).flatMap((pattern) => [...pattern.methods]);
     if (methods.length === 0) throw notFound('such path');
     const allow = [...new Set(methods)].toSorted().join(', ');
     throw new Problem(405, 'Method not allowed', `This path takes ${allow}.`, { headers: { allow } });
+  };
+  server.setNotFoundHandler(refuse);
+  // Before a body is read: some methods must have one, and what nobody takes need not be sent.
+  server.addHook('onRequest', (request, _reply, done) => {
+    if (request.is404 && request.method === 'QUERY') refuse(request);
+    done();
   });
 }

@@ -29,7 +29,7 @@ export function aggregateQuestion(view: View, caller: Caller, parameters: readon
   const level = levelsOf(view, parameters, settings.aggregate, true, wrongs);
   const groupBy = groupsOf(view, level.given.get('group'), wrongs);
   const measures = itemsOf(level.given.get('measures') ?? 'count').flatMap((item) => measureOf(view, item, wrongs));
-  if (groupBy.length + measures.length > bounds.filters) wrongs.add('measures', `and groups may be ${bounds.filters} at most`);
+  if (groupBy.length + measures.length > bounds.measures) wrongs.add('measures', `and group may have ${bounds.measures} items together`);
   if (wrongs.errors.length > 0) throw badRequest(wrongs.errors);
   const filter = level.filters.all;
   const request: DatasetAggregate = {

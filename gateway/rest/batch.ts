@@ -13,8 +13,8 @@ const body = z.strictObject({
   keys: z
     .array(z.union([part, z.array(part)], { error: 'must be a key: text or a number, or a list of these for a key of several columns' }))
     .max(bounds.keys, `may have at most ${bounds.keys} keys`),
-  fields: z.array(z.string()).max(1000).optional(),
-  include: z.array(z.string()).max(100).optional(),
+  fields: z.array(z.string()).min(1, 'must have one column at least').max(1000).optional(),
+  include: z.array(z.string()).max(bounds.relations).optional(),
 });
 
 /** The rows of the keys in a body, under `data`, in the order of the keys. Throws 400 with all that is wrong. */
@@ -30,7 +30,9 @@ export function batchQuestion(
   const errors: Detail[] = [];
   const keys = written.map((key, index) => keyOf(view, key, index, errors));
   const named = { ...(fields === undefined ? {} : { fields }), ...(include === undefined ? {} : { include }) };
-  const more = Object.entries(named).map(([name, items]) => ({ name, value: items.map(escaped).join(',') }));
+  const more = Object.entries(named)
+    .filter(([, items]) => items.length > 0)
+    .map(([name, items]) => ({ name, value: items.map(escaped).join(',') }));
   if (errors.length > 0) throw badRequest(errors.slice(0, 50));
   const { read, views } = getQuestion(view, caller, [...more, ...parameters]);
   const request = { ...read, limit: Math.max(1, keys.length), shape: { kind: 'keyed', columns: view.key, keys } as const };

@@ -5,7 +5,16 @@ import type { View } from '../view.ts';
 import { itemsOf, nearest, type Parameter, type Wrongs } from './parameters.ts';
 
 /** Bounds of what one request may ask for. */
-export const bounds = { filters: 50, listItems: 200, sortKeys: 8, depth: 4, relations: 10, rows: 100_000, keys: 100 } as const;
+export const bounds = {
+  filters: 200,
+  listItems: 200,
+  sortKeys: 8,
+  depth: 4,
+  relations: 10,
+  rows: 100_000,
+  keys: 100,
+  measures: 40,
+} as const;
 
 export const masked = 'is masked and can only be shown';
 

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { openTestGateway, until, type TestGateway } from '../gateway-kit.ts';
+
+const seen = { roles: { analyst: { fields: 'all' } } };
+
+describe('streams over REST', () => {
+  let gateway: TestGateway;
+  let token: string;
+  before(async () => {
+    gateway = await openTestGateway({
+      tables: `
+        CREATE TABLE marts.wide AS SELECT n AS id, repeat(md5(n::text), 100) AS text FROM generate_series(1, 20000) n;
+        ALTER TABLE marts.wide ADD PRIMARY KEY (id);
+        CREATE VIEW marts.broken AS SELECT id, 100 / (id - 3000) AS share, text FROM marts.wide;
+        CREATE VIEW marts.slow AS SELECT id FROM marts.wide CROSS JOIN LATERAL (SELECT pg_sleep(60 + id * 0)) AS wait;
+        CREATE VIEW marts.refused AS SELECT id, 1 / (id - id) AS share FROM marts.wide;
+        ANALYZE;`,
+      apis: {
+        wide: { dataset: 'marts.wide', key: 'id', ...seen },
+        broken: { dataset: 'marts.broken', key: 'id', ...seen },
+        slow: { dataset: 'marts.slow', key: 'id', ...seen },
+        refused: { dataset: 'marts.refused', key: 'id', ...seen },
+      },
+    });
+    token = await gateway.token({ role: 'analyst' });
+  });
+  after(async () => await gateway[Symbol.asyncDispose]());
+
+  const open = async (path: string, signal: AbortSignal): Promise<Response> =>
+    await fetch(`${gateway.address}${path}`, { headers: { authorization: `Bearer ${token}` }, signal });
+  const sessions = async (table: string): Promise<number> =>
+    (
+      await gateway.sql(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE $1 AND state <> 'idle' AND pid <> pg_backend_pid()`,
+        [`%"${table}"%`],
+      )
+    ).length;
+
+  it('end the session of a client that goes away between rows', async () => {
+    const gone = new AbortController();
+    const answer = await open('/api/wide?format=ndjson', gone.signal);
+    await answer.body?.getReader().read();
+    await until(async () => (await sessions('wide')) === 1);
+    gone.abort();
+    await until(async () => (await sessions('wide')) === 0);
+  });
+
+  it('end the query of a client that goes away before the first row', async () => {
+    const gone = new AbortController();
+    const answer = open('/api/slow?format=csv', gone.signal).catch((error: unknown) => error);
+    await until(async () => (await sessions('slow')) === 1);
+    gone.abort();
+    await until(async () => (await sessions('slow')) === 0);
+    await answer;
+  });
+
+  it('are cut when they fail on the way, so that a part is not taken for the whole', async () => {
+    const answer = await open('/api/broken?format=ndjson', new AbortController().signal);
+    assert.equal(answer.status, 200);
+    await assert.rejects(answer.text());
+  });
+
+  it('that fail before the first row are answered as problems', async () => {
+    const told = await gateway.get('/api/refused?format=csv', { token });
+    assert.ok(told.status >= 400, told.text);
+    assert.match(told.headers.get('content-type') ?? '', /problem\+json/);
+    assert.equal(told.headers.get('content-disposition'), null);
+  });
+});
