@@ -4,6 +4,7 @@ import { connectorOf } from '../../connectors/registry.ts';
 import type { Part } from '../../gateway/context.ts';
 import { isLocal } from '../../gateway/operation/local.ts';
 import { createMetrics } from '../../gateway/operation/metrics.ts';
+import { watchPressure } from '../../gateway/operation/pressure.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import { openTestGateway, until } from '../gateway-kit.ts';
 
@@ -84,6 +85,17 @@ describe('what the gateway says of itself', () => {
       [false, false, false, false],
     );
     assert.equal(from('127.0.0.1', { forwarded: 'for=203.0.113.9' }), false);
+  });
+
+  it('knows when this process has more to do than it can, and when that is over', async () => {
+    using pressure = watchPressure(250);
+    const busy = setInterval(() => {
+      const end = performance.now() + 400;
+      while (performance.now() < end);
+    }, 1);
+    await until(() => pressure.isHigh);
+    clearInterval(busy);
+    await until(() => !pressure.isHigh);
   });
 
   it('lets parts count, and keeps the number of series within bounds', async () => {

@@ -177,7 +177,7 @@ describe('the server of the gateway', () => {
   });
 
   it('answers what is no HTTP, and headers that are too large, as problems', async () => {
-    const noise = await exchange(gateway.address, 'hello\r\n\r\n');
+    const noise = await exchange(gateway.address, 'GET / HTTP/9.9\r\n\r\n');
     assert.match(noise, /^HTTP\/1\.1 400 .*application\/problem\+json/s);
     const large = await exchange(gateway.address, `GET / HTTP/1.1\r\nhost: x\r\nx-large: ${'x'.repeat(20_000)}\r\n\r\n`);
     assert.match(large, /^HTTP\/1\.1 431 .*"title":"Headers too large"/s);
