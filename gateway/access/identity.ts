@@ -6,7 +6,7 @@ export const rolesOf = (definition: Pick<GatewayDefinition, 'apis'>): ReadonlySe
   new Set(definition.apis.flatMap(({ roles }) => Object.keys(roles)));
 
 /** JSON with sorted keys: equal for equal values. */
-export function canonical(value: unknown): string {
+function canonical(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))

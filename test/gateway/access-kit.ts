@@ -93,7 +93,7 @@ export class MemoryBooks implements Pick<GatewayBooks, 'findToken' | 'audit' | '
   }
 }
 
-export interface Answered {
+interface Answered {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Readonly<Record<string, unknown>>;
