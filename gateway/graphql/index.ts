@@ -8,6 +8,7 @@ import { operationOf, validDocument } from './document.ts';
 import { answer, planOperation, type OperationPlan } from './execute.ts';
 import { Failure, graphqlError, problemFailure } from './failure.ts';
 import { serveGraphiql } from './graphiql.ts';
+import { keepPlans, type Plans } from './plans.ts';
 import { mediaTypeOf, sendFailure } from './reply.ts';
 import { graphqlRequest, type GraphqlRequest } from './request.ts';
 import { roleSchema } from './role-schema.ts';
@@ -23,11 +24,12 @@ export const graphqlPart: Part = (server, context) => {
   });
   const hasAnonymous = definition.apis.some(({ roles }) => Object.hasOwn(roles, 'anonymous'));
   if (definition.graphql.graphiql) serveGraphiql(server, !hasAnonymous);
+  const plans = keepPlans(context);
   server.route({
     method: ['GET', 'POST'],
     url: '/graphql',
     config: { access: { kind: 'api' } },
-    handler: async (request, reply) => await handle(context, request, reply),
+    handler: async (request, reply) => await handle(context, plans, request, reply),
   });
 };
 
@@ -37,16 +39,16 @@ function failureOf(error: unknown): Failure | undefined {
   return problem === undefined ? undefined : problemFailure(problem);
 }
 
-async function handle(context: GatewayContext, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function handle(context: GatewayContext, plans: Plans, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { caller } = request;
   const type = mediaTypeOf(request);
-  const { asked, plan } = await plannedOf(context, request);
+  const { asked, question, plan } = await plannedOf(context, plans, request);
   request.noted.api = 'graphql';
   for (const api of plan.apis) if (!hasScope(caller, `api:${api}`)) throw scopeMissing(`api:${api}`);
   for (const api of plan.apis.length === 0 ? ['graphql'] : plan.apis) void reply.headers(await context.limits.take(api, caller));
   const { generation } = context.catalog;
   const { data, etag, state } = await answer(plan, context.answers, {
-    question: questionOf(asked),
+    question,
     caller,
     again: () => (context.catalog.generation === generation ? plan : planOf(context, request, asked)),
   });
@@ -61,14 +63,20 @@ async function handle(context: GatewayContext, request: FastifyRequest, reply: F
 const questionOf = ({ query, operationName = '', variables }: GraphqlRequest): string =>
   `graphql ${operationName}\n${JSON.stringify(variables)}\n${query}`;
 
+interface Planned {
+  readonly asked: GraphqlRequest;
+  /** What is asked, apart from who asks. */
+  readonly question: string;
+  readonly plan: OperationPlan;
+}
+
 /** The plan of a request. One that has none counts, too: trying is limited. */
-async function plannedOf(
-  context: GatewayContext,
-  request: FastifyRequest,
-): Promise<{ readonly asked: GraphqlRequest; readonly plan: OperationPlan }> {
+async function plannedOf(context: GatewayContext, plans: Plans, request: FastifyRequest): Promise<Planned> {
   try {
     const asked = graphqlRequest(request);
-    return { asked, plan: planOf(context, request, asked) };
+    const question = questionOf(asked);
+    const plan = plans(request.caller, question, () => planOf(context, request, asked));
+    return { asked, question, plan };
   } catch (error) {
     await context.limits.take('graphql', request.caller);
     throw error;
