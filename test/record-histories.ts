@@ -1,22 +1,32 @@
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { startReplay } from '../client/replay-webhook.ts';
 import { plainSync, runOutcome, startRun } from '../client/runs.ts';
 import { wakeWebhook } from '../client/wake-webhook.ts';
 import type { SyncDefinition } from '../schema/sync-definition.ts';
-import { openProject, sql } from './pipeline-kit.ts';
+import { ingestWaker, ingestWorkflowId } from '../client/wake-ingest.ts';
+import { eventLine } from '../connectors/ingest/event-line.ts';
+import { makeIngestFolder, sealSegment } from '../connectors/ingest/segments.ts';
+import type { IngestReport } from '../schema/ingest.ts';
+import { ingestFolder } from '../staging/ingest-folder.ts';
+import { clickSchema } from './kits/ingest.ts';
+import { openProject, sql, type TestProject } from './pipeline-kit.ts';
 import {
   historiesFolder,
   historyToJson,
+  recordedClicks,
   recordedDestination,
   recordedHookVariable,
   recordedModel,
   recordedPipeline,
+  recordedSchemaVariable,
   recordedSync,
   recordedTables,
   recordedVariable,
   recordedWebhook,
 } from './recorded.ts';
 import { createDatabase, dropDatabase, stopTestServers } from './servers.ts';
+import { until } from './workflows/until.ts';
 import { datasetOf, openReceiver } from './workflows/webhook-kit.ts';
 
 /** Values that differ from machine to machine and that no replay looks at. */
@@ -26,6 +36,27 @@ function neutral(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(neutral);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, machine[key] ?? neutral(inner)]));
+}
+
+/** Two loads of events, with a wait between them, as the gateway would have them. */
+async function loadEvents({ client, folder, project }: TestProject): Promise<void> {
+  const segments = ingestFolder(join(folder, 'staging'), project, 'clicks');
+  const definition = recordedClicks(project);
+  process.env[recordedSchemaVariable] = join(folder, 'event.json');
+  await writeFile(join(folder, 'event.json'), JSON.stringify(clickSchema));
+  await makeIngestFolder(segments);
+  const wake = ingestWaker(client, [{ definition, hash: 'recorded' }]);
+  const handle = client.workflow.getHandle(ingestWorkflowId(definition));
+  for (const no of [1, 2]) {
+    const open = join(segments, 'open', 'recorded');
+    await writeFile(open, `${eventLine({ id: `e${no}`, receivedAt: '2026-01-01T00:00:00.000Z', text: `{"event_id":"e${no}"}` })}\n`);
+    await sealSegment(segments, open);
+    await wake('clicks', { segments: 1, bytes: 100 });
+    await until(async () => {
+      const { status, loads } = await handle.query<IngestReport>('ingestProgress');
+      return status === 'idle' && loads === no;
+    }, `load ${no}`);
+  }
 }
 
 const database = await createDatabase('recorded');
@@ -65,6 +96,9 @@ await sql(database, recordedTables);
   await record('deliver', `${project.project}/price-list/public.price_list`);
   await runSync({ ...sync, maxRejected: { rows: 0 } });
   await record('sync-failed', `${project.project}/price-list`);
+  await loadEvents(project);
+  await record('ingest', `${project.project}/clicks/clicks`);
+  await project.client.workflow.getHandle(`${project.project}/clicks/clicks`).terminate();
   await record('deliver-refused', `${project.project}/price-list/public.price_list`);
   await using receiver = await openReceiver();
   process.env[recordedHookVariable] = receiver.url;

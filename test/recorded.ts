@@ -54,6 +54,16 @@ export function recordedPipeline(project: string): PipelineDefinition {
   return { ...made, from: connection('source'), to: connection('warehouse') };
 }
 
+/** The variable that the recorded pipeline of events names for its schema. */
+export const recordedSchemaVariable = 'MILLRACE_RECORDED_SCHEMA';
+
+/** A pipeline of events. */
+export function recordedClicks(project: string): PipelineDefinition {
+  const made = pipelineOf(project, 'clicks', { from: '', to: '', streams: [{ stream: 'clicks', mode: 'append' }] });
+  const settings = { type: 'ingest', schema: `\${env:${recordedSchemaVariable}}`, key: 'event_id' };
+  return { ...made, from: { name: 'clicks', type: 'ingest', settings }, to: connection('warehouse') };
+}
+
 /** Where recorded syncs send to: a table of the same database. */
 export const recordedDestination = 'CREATE TABLE price_list (good bigint PRIMARY KEY, price numeric CHECK (price <> 13))';
 
