@@ -137,20 +137,23 @@ describe('sessions of datasets in PostgreSQL', () => {
     }
     const sources = {
       kind: 'query' as const,
-      sql: 'SELECT count(*)::int AS n, bool_or(statement LIKE $$%LIMIT 1)%$$) AS kept FROM pg_prepared_statements',
+      sql: 'SELECT count(*)::int AS n, bool_or(statement LIKE $$%LIMIT 1)%$$) AS kept, sum(length(statement))::int AS characters FROM pg_prepared_statements',
     };
     const { columns } = await datasets.describe(sources);
-    const [found] = JSON.parse(
-      await datasets.read({
-        ...read,
-        source: sources,
-        sort: [],
-        columns: Object.fromEntries(columns.map((column) => [column.name, column])),
-        fields: columns.map(({ name }) => ({ kind: 'column', as: name, column: name })),
-      }),
-    ) as { n: number; kept: boolean }[];
+    const prepared: DatasetRead = {
+      ...read,
+      source: sources,
+      sort: [],
+      columns: Object.fromEntries(columns.map((column) => [column.name, column])),
+      fields: columns.map(({ name }) => ({ kind: 'column', as: name, column: name })),
+    };
+    const [found] = JSON.parse(await datasets.read(prepared)) as { n: number; kept: boolean }[];
     assert.ok(found !== undefined && found.n <= mostPrepared + 1, JSON.stringify(found));
     assert.equal(found.kept, true);
+    const long: DatasetRead = { ...read, filter: { kind: 'or', filters: filters(1_000) } };
+    for (let number = 0; number < 24; number++) await datasets.read({ ...long, limit: number + 1 });
+    const [after] = JSON.parse(await datasets.read(prepared)) as { characters: number }[];
+    assert.ok(after !== undefined && after.characters < 600_000, JSON.stringify(after));
     for (let number = 0; number < 5; number++)
       assert.equal((JSON.parse(await shapeOf(datasets, number)) as unknown[]).length, Math.min(2, number + 1));
   });

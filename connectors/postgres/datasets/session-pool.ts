@@ -3,10 +3,10 @@ import { connect, type Session } from '../session.ts';
 import type { PostgresSettings } from '../settings.ts';
 import { takeRole } from './role.ts';
 
-/** A session of the pool, with the names of the statements prepared on it, the least recently used first. */
+/** A session of the pool, with the lengths of the statements prepared on it by name, the least recently used first. */
 export interface PooledSession {
   readonly session: Session;
-  readonly prepared: Set<string>;
+  readonly prepared: Map<string, number>;
   /** Has answered before: that it is broken may only mean that the server was started again. */
   used: boolean;
   broken: boolean;
@@ -30,7 +30,7 @@ export async function openDatasetSession({ settings, what, role, timeout }: Sess
   // Names without a schema are in public, as in models.
   const more = { statement_timeout: `${timeout}ms`, search_path: 'public', idle_in_transaction_session_timeout: '1min' };
   const session = await connect(settings, attempt, { readOnly: true, what, settings: more });
-  const pooled: PooledSession = { session, prepared: new Set(), used: false, broken: false, abort: (reason) => cut.abort(reason) };
+  const pooled: PooledSession = { session, prepared: new Map(), used: false, broken: false, abort: (reason) => cut.abort(reason) };
   const broke = (): void => void (pooled.broken = true);
   session.client.on('error', broke).on('end', broke);
   try {

@@ -23,8 +23,16 @@ const jsonTypes: Readonly<Record<string, JsonType>> = {
 /** How JSON shows a type of `schema/column.ts`; types that JSON has no form for are their text. */
 export const jsonTypeOf = (type: string): JsonType => jsonTypes[baseOf(type)] ?? 'string';
 
+const bases = new Map<string, string>();
+
 /** The type without modifiers and array. */
-export const baseOf = (type: string): string => parseType(type)?.base ?? 'text';
+export function baseOf(type: string): string {
+  const known = bases.get(type);
+  if (known !== undefined) return known;
+  const base = parseType(type)?.base ?? 'text';
+  if (bases.size < 1_000) bases.set(type, base);
+  return base;
+}
 
 const spelled: Readonly<Record<string, string>> = { double: 'double precision', char: 'bpchar' };
 
