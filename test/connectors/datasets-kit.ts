@@ -64,7 +64,7 @@ export async function openPlace(sql: string, options: Partial<DatasetsOptions> =
 }
 
 /** `schema.table`, or a table of `public`. */
-export function tableSource(name: string): DatasetSource {
+function tableSource(name: string): DatasetSource {
   const dot = name.indexOf('.');
   return dot < 0
     ? { kind: 'table', schema: 'public', table: name }
