@@ -5,7 +5,7 @@ import { inputFailure, tooLarge } from './failure.ts';
 import type { RowType } from './row-type.ts';
 
 /** Bounds of one filter. */
-export const filterBounds = { conditions: 50, listItems: 200 } as const;
+const filterBounds = { conditions: 50, listItems: 200 } as const;
 
 /** The value of an argument `filter`, which GraphQL has checked against its type, as conditions on columns. */
 export function filterOf(type: RowType, value: unknown, node: FieldNode): Filter | undefined {

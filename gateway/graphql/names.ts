@@ -18,7 +18,7 @@ export function createNames(reserved: Iterable<string>): Names {
 }
 
 /** A text as a name of GraphQL: other characters than letters, digits and `_` become `_`; names that begin with `__` are GraphQL's own. */
-export function graphqlName(text: string): string {
+function graphqlName(text: string): string {
   const name = text.replaceAll(/[^A-Za-z0-9_]/g, '_').replace(/^__+/, '_');
   if (/^_*$/.test(name)) return 'unnamed';
   return /^\d/.test(name) ? `_${name}` : name;

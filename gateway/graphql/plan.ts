@@ -29,7 +29,7 @@ export interface Planning {
 }
 
 /** What the reads of one operation have touched so far. */
-export class Touched {
+class Touched {
   readonly views = new Set<View>();
   cost = 0;
 }

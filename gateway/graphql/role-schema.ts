@@ -8,7 +8,7 @@ import { filterArgument, makeRowType, pageArguments, type RowType, type TypeMake
 import { ownTypeNames, scalarOf } from './scalars.ts';
 
 /** What a field of `Query` stands for. */
-export type RootField =
+type RootField =
   | { readonly kind: 'page'; readonly rows: RowType }
   /** `key`: argument to column. */
   | { readonly kind: 'byKey'; readonly rows: RowType; readonly key: ReadonlyMap<string, string> }

@@ -33,7 +33,7 @@ export interface RowType {
   readonly connection: GraphQLObjectType | undefined;
 }
 
-export interface RelationType {
+interface RelationType {
   readonly relation: ViewRelation;
   readonly target: RowType;
   /** An object, a list of a dataset without a key, or a connection. */

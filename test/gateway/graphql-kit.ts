@@ -1,7 +1,7 @@
 import { openTestGateway, type Asked, type TestGateway, type TestGatewaySettings } from '../gateway-kit.ts';
 
 /** A shop: customers, their orders, the items of these, and notes that no API publishes. */
-export const shopTables = `
+const shopTables = `
   CREATE TABLE marts.customers (
     customer_id bigint PRIMARY KEY, name text NOT NULL, email text, region text NOT NULL, plan text, score numeric(20,10),
     joined date, seen timestamptz, tags text[], profile jsonb, active boolean, referred_by bigint, avatar bytea, ratio double precision,
@@ -55,7 +55,7 @@ export const shopApis = {
   secrets: { dataset: 'marts.secrets', key: 'id', roles: { owner: { fields: 'all' } } },
 };
 
-export interface GraphqlAnswer {
+interface GraphqlAnswer {
   readonly status: number;
   readonly headers: Headers;
   // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers of any form
