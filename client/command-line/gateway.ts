@@ -3,9 +3,8 @@ import type { AuditEntry, GatewayBooks } from '../../connectors/gateway-books.ts
 import { MillraceError } from '../../schema/errors.ts';
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
 import { suggestion } from '../project/finding.ts';
-import type { Output } from './output.ts';
 import type { OpenProject } from './project.ts';
-import { findServers, localOptions, startServers } from './servers.ts';
+import { findServers, localOptions } from './servers.ts';
 
 /** The gateway of a project; throws `config` for one without. */
 export function gatewayOf({ name, definitions }: OpenProject): GatewayDefinition {
@@ -16,19 +15,20 @@ export function gatewayOf({ name, definitions }: OpenProject): GatewayDefinition
   );
 }
 
-/** The local PostgreSQL is found, or started, where it stands in for the warehouse. */
-export async function warehouseFor(project: OpenProject, output: Output): Promise<void> {
+/** The local PostgreSQL stands in for the warehouse where it runs. Throws `unavailable` where it would have to and doesn't: a gateway starts no database. */
+export async function warehouseFor(project: OpenProject): Promise<void> {
   await findServers(project);
-  const local = localOptions(project, output.note);
-  if (!local.need.postgres) return;
-  const started = await startServers({ ...local, need: { postgres: true, temporal: false } }, project, output.note);
-  if (started.postgres?.started === true) output.note('It stays in the background; millrace down stops it.');
+  if (!localOptions(project, () => undefined).need.postgres) return;
+  throw new MillraceError(
+    'unavailable',
+    `No warehouse is up for ${project.name}: start the local one with millrace up, or set WAREHOUSE_URL to a PostgreSQL elsewhere.`,
+  );
 }
 
 /** Opens the books of a project's gateway in this process, for as long as the work takes. */
-export async function withGatewayBooks<T>(project: OpenProject, output: Output, work: (books: GatewayBooks) => Promise<T>): Promise<T> {
+export async function withGatewayBooks<T>(project: OpenProject, work: (books: GatewayBooks) => Promise<T>): Promise<T> {
   const gateway = gatewayOf(project);
-  await warehouseFor(project, output);
+  await warehouseFor(project);
   const { openBooks, resolveGateway } = await import('../../worker/gateway.ts');
   const { definition } = await resolveGateway({ ...gateway, ...withoutMore, warehouses: gateway.warehouses.slice(0, 1) }, process.env);
   const [warehouse] = definition.warehouses;

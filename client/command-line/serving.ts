@@ -48,9 +48,13 @@ async function latestChange({ webhooks, warehouses: [warehouse] }: GatewayDefini
 }
 
 /** Says where the gateway is, and what a browser finds there. */
-export function welcome({ address }: Gateway, { apis, ingests, graphql }: GatewayDefinition, output: Output): void {
-  const published = [...apis.map(({ name }) => `/api/${name}`), ...ingests.map(({ connection }) => `/ingest/${connection.name}`)];
-  output.line(`The gateway is at ${address}: ${published.join(', ')}`);
+export function welcome({ address }: Gateway, { apis, ingests, triggers, graphql }: GatewayDefinition, output: Output): void {
+  const published = [
+    ...apis.map(({ name }) => `/api/${name}`),
+    ...ingests.map(({ connection }) => `/ingest/${connection.name}`),
+    ...triggers.map(({ name }) => `/trigger/${name}`),
+  ];
+  output.line(`The gateway is at ${address}${published.length === 0 ? '' : `: ${published.join(', ')}`}`);
   if (apis.length === 0) return;
   output.line(`Try it: ${address}/docs${graphql.graphiql ? `, ${address}/graphql` : ''}; millrace token create makes a token.`);
 }

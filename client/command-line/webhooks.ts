@@ -6,7 +6,6 @@ import { outgoingWebhook } from '../wake-webhook.ts';
 import { gatewayOf, warehouseFor } from './gateway.ts';
 import { openInProcess } from './in-process.ts';
 import { interrupt } from './interrupt.ts';
-import type { Output } from './output.ts';
 import type { OpenProject } from './project.ts';
 
 /** The outgoing webhooks of a project, as their workflows are given them. */
@@ -27,10 +26,10 @@ export function webhookNamed(project: OpenProject, name: string): OutgoingWebhoo
 }
 
 /** Opens the books of the project's webhooks in this process, for as long as the work takes. */
-export async function withWebhookBooks<T>(project: OpenProject, output: Output, work: (books: WebhookBooks) => Promise<T>): Promise<T> {
+export async function withWebhookBooks<T>(project: OpenProject, work: (books: WebhookBooks) => Promise<T>): Promise<T> {
   const [warehouse] = gatewayOf(project).warehouses;
   if (warehouse === undefined) throw new MillraceError('config', 'The gateway has no warehouse, where the books of webhooks would be.');
-  await warehouseFor(project, output);
+  await warehouseFor(project);
   using stopping = interrupt();
   await using inProcess = await openInProcess('webhooks', stopping.signal);
   await using books = await inProcess.dependencies.openWebhookBooks(warehouse);

@@ -14,7 +14,7 @@ interface Options extends ProjectOptions, JsonOption {
 async function audit(options: Options): Promise<void> {
   const output = outputOf(options);
   const project = await openProject(options);
-  await withGatewayBooks(project, output, async (books) => {
+  await withGatewayBooks(project, async (books) => {
     if (options.verify === true) {
       const entries = await books.verifyAudit(project.name);
       output.data({ project: project.name, entries });

@@ -14,7 +14,7 @@ async function graphqlSchema(options: Options): Promise<void> {
   const output = outputOf({ json: true });
   const project = await openProject(options);
   const role = roleOf(project, options.role);
-  await warehouseFor(project, output);
+  await warehouseFor(project);
   const { graphqlSchemaOf } = await import('../../gateway/graphql/role-schema.ts');
   const schema = graphqlSchemaOf(await describedCatalog(project, output), role);
   if (schema === undefined) throw new MillraceError('not-found', `There is nothing to be seen by the role ${role}.`);

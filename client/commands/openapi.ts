@@ -14,7 +14,7 @@ async function openapi(options: Options): Promise<void> {
   const output = outputOf({ json: true });
   const project = await openProject(options);
   const role = roleOf(project, options.role);
-  await warehouseFor(project, output);
+  await warehouseFor(project);
   const { documentFor } = await import('../../gateway/openapi/index.ts');
   const catalog = await describedCatalog(project, output);
   const caller: Caller = { id: 'document', role, scopes: ['api', 'changes', 'ingest'], claims: {}, identity: role };

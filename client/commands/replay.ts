@@ -24,7 +24,7 @@ function changeId(text: string, before: readonly string[] = []): readonly string
 
 /** The ids of the dead letters that are asked for, oldest first. Throws `config` for one that isn't there. */
 async function lettersOf(project: OpenProject, webhook: string, ids: readonly string[], output: Output): Promise<readonly string[]> {
-  return await withWebhookBooks(project, output, async (books) => {
+  return await withWebhookBooks(project, async (books) => {
     const wanted = ids.length === 0 ? {} : { changeIds: ids };
     const found = (await books.letters({ project: project.name, webhook, ...wanted, open: true, limit: most })).map(
       (letter) => letter.changeId,

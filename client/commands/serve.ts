@@ -29,7 +29,7 @@ async function serve(options: ProjectOptions): Promise<void> {
   const project = await openProject(options);
   const definition = gatewayOf(project);
   using stopping = interrupt();
-  await warehouseFor(project, output);
+  await warehouseFor(project);
   await using temporal = new LaterTemporal(project);
   await lookForTemporal(definition, temporal, output);
   const gateway = await startGateway({ project, client: async () => await temporal.client(), level: 'info' });

@@ -22,7 +22,7 @@ async function create(options: CreateOptions): Promise<void> {
   const { newToken } = await import('../../gateway/access/tokens.ts');
   const { id, hash, token } = newToken();
   const { expiresAt, ...details } = grant;
-  await withGatewayBooks(project, { ...output, note: tell }, async (books) => {
+  await withGatewayBooks(project, async (books) => {
     await books.createToken({ project: project.name, id, hash, ...grant });
     const allowed = { ...details, role: grant.role ?? null, expires: expiresAt?.toISOString() ?? null };
     await books.audit([doneByPerson(project.name, { action: 'token.create', target: id, details: allowed })]);
@@ -41,7 +41,7 @@ async function create(options: CreateOptions): Promise<void> {
 async function list(options: CommonOptions): Promise<void> {
   const output = outputOf(options);
   const project = await openProject(options);
-  const tokens = await withGatewayBooks(project, output, async (books) => await books.listTokens(project.name));
+  const tokens = await withGatewayBooks(project, async (books) => await books.listTokens(project.name));
   const now = new Date();
   output.data(tokens.map((token) => ({ ...token, hash: undefined, state: stateOf(token, now) })));
   for (const line of tokens.length === 0 ? ['There are no tokens: millrace token create makes one.'] : tokensTable(tokens, now))
@@ -51,7 +51,7 @@ async function list(options: CommonOptions): Promise<void> {
 async function revoke(idOrName: string, options: CommonOptions): Promise<void> {
   const output = outputOf(options);
   const project = await openProject(options);
-  const token = await withGatewayBooks(project, output, async (books) => {
+  const token = await withGatewayBooks(project, async (books) => {
     const found = await liveToken(books, project.name, idOrName);
     const revoked = await books.revokeToken(project.name, found.id);
     const entry = doneByPerson(project.name, { action: 'token.revoke', target: found.id, details: { name: found.name } });

@@ -15,7 +15,7 @@ async function webhooks(name: string | undefined, options: Options): Promise<voi
   const output = outputOf(options);
   const project = await openProject(options);
   const chosen = name === undefined ? webhooksOf(project) : [webhookNamed(project, name)];
-  await withWebhookBooks(project, output, async (books) => {
+  await withWebhookBooks(project, async (books) => {
     const standings = await Promise.all(
       chosen.map(async (webhook) => ({
         webhook,

@@ -26,7 +26,7 @@ apis:
 const anyPort = 'listen: "127.0.0.1:0"';
 
 describe('millrace serve', function () {
-  this.timeout(90_000);
+  this.timeout(120_000);
   let place: Place;
   let warehouse: string;
   let serving: Started;
@@ -94,7 +94,7 @@ describe('millrace serve', function () {
     assert.match(unclear.stderr, /Give --role, as it sees less or more: support, analyst/);
   });
 
-  it('names the port that is taken, and the secret that is missing', async () => {
+  it('names the port that is taken, the secret that is missing, the warehouse that is down', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'millrace-command-serve-'));
     try {
       const second = async (gateway: string): Promise<Ended> => {
@@ -107,6 +107,10 @@ describe('millrace serve', function () {
       const missing = await second(`${anyPort}, mask_key: "\${env:NO_SUCH_KEY}"`);
       assert.equal(missing.code, 1, missing.stderr);
       assert.match(missing.stderr, /gateway: mask_key needs the variable NO_SUCH_KEY, which is not set in the gateway on/);
+      await writeFile(join(folder, 'millrace.yaml'), project(anyPort));
+      const down = await run({ folder, environment: {} }, 'serve');
+      assert.equal(down.code, 1);
+      assert.match(down.stderr, /No warehouse is up for serving: start the local one with millrace up, or set WAREHOUSE_URL/);
       await writeFile(join(folder, 'millrace.yaml'), 'project: none\nconnections: {}\n');
       const none = await run({ ...place, folder }, 'serve');
       assert.equal(none.code, 2);

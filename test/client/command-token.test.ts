@@ -94,7 +94,7 @@ describe('millrace token', () => {
   });
 
   describe('by command', function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     let place: Place;
     let warehouse: string;
 
