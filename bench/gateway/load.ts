@@ -24,12 +24,19 @@ export interface LoadOptions {
 
 /** Keeps so many connections busy with the requests in turn. Throws when an answer isn't 2xx. */
 export async function load({ url, connections, seconds, headers = {}, requests }: LoadOptions): Promise<Load> {
+  const all = requests.map((request) => ({ method: 'GET' as const, headers: { ...headers }, ...request }));
+  let started = 0;
   const result = await autocannon({
     url,
     connections,
     duration: seconds,
-    headers: { ...headers },
-    requests: requests.map((request) => ({ method: 'GET' as const, ...request })),
+    requests: all,
+    // Each connection begins elsewhere, so that no two ask the same at a time.
+    setupClient: (client) => {
+      const from = Math.floor((started * all.length) / connections);
+      started += 1;
+      client.setRequests([...all.slice(from), ...all.slice(0, from)]);
+    },
   });
   if (result.non2xx + result.errors + result.timeouts > 0 || result.requests.total === 0) {
     throw new Error(`${url}: ${result.non2xx} answers that were not 2xx, ${result.errors} errors, ${result.timeouts} timeouts`);

@@ -73,7 +73,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const cli = (...args: readonly string[]): readonly string[] => ['--import', 'tsx', join(root, 'client/cli.ts'), ...args];
 
 async function start(args: readonly string[], environment: NodeJS.ProcessEnv, ready: RegExp): Promise<[string, ChildProcess]> {
-  const child = spawn(process.execPath, [...args], { env: environment, cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...args], { env: environment, cwd: root, stdio: ['ignore', 'pipe', 'ignore'] });
   for await (const line of createInterface({ input: child.stdout })) {
     const found = ready.exec(line)?.[0];
     if (found !== undefined) {

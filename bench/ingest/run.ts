@@ -128,7 +128,11 @@ try {
   const environment = { ...process.env, WAREHOUSE_URL: warehouse, TEMPORAL_ADDRESS: servers.temporal?.address ?? '' };
   const create = cli('token', 'create', '--scope', 'ingest', '--name', 'bench', '--file', file);
   const { stdout } = await promisify(execFile)(process.execPath, [...create], { env: environment, cwd: root });
-  const [, worker] = await start(cli('worker', '--file', file), environment, /.+/);
+  const worker = spawn(process.execPath, [...cli('worker', '--file', file)], {
+    env: environment,
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   children.push(worker);
   const [gateway, gatewayProcess] = await start(cli('serve', '--file', file), environment, /http:\/\/127\.0\.0\.1:\d+/);
   children.push(gatewayProcess);
