@@ -102,7 +102,7 @@ export type PageMember =
   | { readonly kind: 'edges'; readonly as: string; readonly members: readonly EdgeMember[] }
   /** Cursor of the last row of the page, but null when nothing comes after it: REST's `next`. */
   | { readonly kind: 'next'; readonly as: string }
-  /** Rows that match in all; `estimated` is the planner's number where that is large. */
+  /** Rows that match in all. Not exact is exact up to 10,000, and the planner's number beyond; always exact in a relation. */
   | { readonly kind: 'count'; readonly as: string; readonly exact: boolean }
   | { readonly kind: 'pageInfo'; readonly as: string; readonly members: readonly PageInfoMember[] };
 

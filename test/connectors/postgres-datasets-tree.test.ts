@@ -279,6 +279,7 @@ describe('requests for datasets in PostgreSQL', () => {
       assert.deepEqual(await rows(claim), [], JSON.stringify(claim));
     assert.deepEqual(await rows(['r1', `x" , 'y`], 'region = ANY (?)'), await idsOf(`region = 'r1'`));
     assert.deepEqual(await rows(3, 'customer_id = ? -- a remark'), [3]);
+    assert.deepEqual(await rows('r1', 'region=?AND true'), await idsOf(`region = 'r1'`));
     assert.deepEqual(await rows(true, '?'), await idsOf('true'));
     assert.deepEqual(
       await rows('hush', 'EXISTS (SELECT FROM secrets s WHERE s.region = customers.region AND s.word = ?)'),
