@@ -100,12 +100,12 @@ export async function ingestTrial(place: Place, { kills, workerAt }: IngestTrial
     const posting = startPosting(() => gateway.address);
     for (let no = 0; no < kills; no += 1) {
       const before = posting.acknowledged.size;
-      await until(() => posting.acknowledged.size > before + 50 + 37 * no, 'acknowledged events');
+      await until(() => posting.acknowledged.size > before + 30 + 37 * no, 'acknowledged events', 120);
       await kill(gateway);
       gateway = await startGateway(gatewayPlace);
     }
     if (workerAt !== undefined) {
-      await until(() => worker.gone(), 'end of the worker');
+      await until(() => worker.gone(), 'end of the worker', 120);
       worker = await startWorker(place, project, undefined);
     }
     await posting.end();

@@ -8,7 +8,7 @@ describe('events that were accepted', function () {
   after(() => place[Symbol.asyncDispose]());
 
   it('are in the warehouse once, after kill -9 of the gateway in the midst of requests', async () =>
-    await ingestTrial(place, { kills: 4 }));
+    await ingestTrial(place, { kills: 2 }));
 
   it('are in the warehouse once, after kill -9 of gateway and worker', async () =>
     await ingestTrial(place, { kills: 1, workerAt: 'commit' }));

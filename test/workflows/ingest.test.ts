@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { taskQueueOf } from '../../client/names.ts';
 import { ingestWaker, ingestWorkflowId } from '../../client/wake-ingest.ts';
+import { sealedNumbers } from '../../connectors/ingest/segments.ts';
 import type { IngestReport } from '../../schema/ingest.ts';
 import { clicksPipeline, openIngestGateway } from '../kits/ingest.ts';
 import { openProject, sql } from '../pipeline-kit.ts';
@@ -85,5 +87,77 @@ describe('The workflow of events', function () {
     const before = await length();
     await new Promise((resolve) => setTimeout(resolve, 2500));
     assert.equal(await length(), before);
+  });
+
+  it('says what fails, and takes up a definition that mends it without waiting', async () => {
+    await using at = await open({ to: { name: 'warehouse', type: 'postgres', settings: { type: 'postgres', url: 'not a url' } } });
+    await at.gateway.post({ event_id: 'a' });
+    await until(async () => (await at.report()).failure?.code === 'config', 'failure');
+    const mended = clicksPipeline(at.project.project, at.gateway.schemaPath, at.database);
+    await ingestWaker(at.project.client, [{ definition: mended, hash: 'two' }])('clicks');
+    await until(async () => (await at.rows()).length === 1, 'one event');
+    await until(async () => (await at.report()).failure === undefined, 'end of the failure');
+  });
+
+  it('holds loads while it is paused, and loses nothing', async () => {
+    await using at = await open();
+    await at.gateway.post({ event_id: 'a' });
+    await until(async () => (await at.rows()).length === 1, 'one event');
+    await at.handle.signal('pause');
+    await at.gateway.post({ event_id: 'b' });
+    await until(async () => at.gateway.woken.length >= 2, 'second call');
+    assert.equal((await at.report()).status, 'paused');
+    assert.equal((await at.rows()).length, 1);
+    await at.handle.signal('resume');
+    await until(async () => (await at.rows()).length === 2, 'two events');
+  });
+
+  it('goes on as a new run with what it knows, where the gateway wakes it as before', async () => {
+    await using at = await open();
+    await at.gateway.post({ event_id: 'a' });
+    await until(async () => (await at.report()).loads === 1 && (await at.report()).status === 'idle', 'first load');
+    const before = await at.report();
+    await at.handle.terminate();
+    await at.project.client.workflow.start('ingest', {
+      workflowId: at.handle.workflowId,
+      taskQueue: taskQueueOf(at.project.project),
+      args: [{ pipeline: at.definition, hash: 'one', report: before, woken: false }],
+    });
+    await at.gateway.post({ event_id: 'b' });
+    await until(async () => (await at.report()).loads === 2, 'second load');
+    assert.equal((await at.report()).loaded, 2);
+    assert.equal((await at.rows()).length, 2);
+  });
+
+  it('refuses to read everything again: what was loaded is gone from staging', async () => {
+    await using at = await open();
+    await at.gateway.post({ event_id: 'a' });
+    await until(async () => (await at.rows()).length === 1 && (await at.report()).status === 'idle', 'one event');
+    await at.handle.terminate();
+    const outcome = await at.project.run(at.definition, { fullRefresh: true });
+    assert.ok(!outcome.ok);
+    assert.equal(outcome.code, 'config');
+    assert.match(outcome.message, /events can't be read again/);
+    assert.equal((await at.rows()).length, 1);
+  });
+
+  it('keeps a run of the pipeline off the stream', async () => {
+    await using at = await open();
+    await at.gateway.post({ event_id: 'a' });
+    await until(async () => (await at.rows()).length === 1, 'one event');
+    const outcome = await at.project.run(at.definition);
+    assert.ok(!outcome.ok);
+    assert.equal(outcome.code, 'conflict');
+    assert.match(outcome.message, /another run is loading clicks/);
+  });
+
+  it('removes what is loaded, but the newest segment', async () => {
+    await using at = await open();
+    for (const id of ['a', 'b', 'c']) {
+      await at.gateway.post({ event_id: id });
+      await until(async () => (await at.rows()).some((row) => row['event_id'] === id), id);
+    }
+    await until(async () => (await sealedNumbers(at.gateway.folder)).length === 1, 'one segment');
+    assert.deepEqual(await sealedNumbers(at.gateway.folder), [3]);
   });
 });
