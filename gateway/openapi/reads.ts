@@ -104,7 +104,7 @@ function bodyKey(view: View, column: string): unknown {
 /** Whole numbers of 64 bits as text. */
 const int64 = (() => {
   const most = '9223372036854775807';
-  const ways = [...most].map((digit, at) => `${most.slice(0, at)}[0-${Number(digit) - 1}][0-9]{${most.length - at - 1}}`);
+  const ways = Array.from(most, (digit, at) => `${most.slice(0, at)}[0-${Number(digit) - 1}][0-9]{${most.length - at - 1}}`);
   const below = ways.filter((way) => !way.includes('[0--1]'));
   return `^(-?([0-9]{1,18}|${below.join('|')}|${most})|-9223372036854775808)$`;
 })();

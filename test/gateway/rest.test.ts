@@ -148,7 +148,7 @@ describe('REST', () => {
       seats.json.data.map((row: { row_no: number }) => row.row_no),
       [3, 2],
     );
-    const wrong = await gateway.post('/batch/customers', { keys: [9007199254740993, true] }, { token: analyst });
+    const wrong = await gateway.post('/batch/customers', { keys: [2 ** 60, true] }, { token: analyst });
     assert.deepEqual(
       wrong.json.errors.map(({ at }: { at: string }) => at),
       ['/keys/0', '/keys/1'],

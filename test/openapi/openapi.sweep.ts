@@ -44,18 +44,21 @@ async function run(parameters: readonly string[]): Promise<{ readonly code: numb
 describe('OpenAPI', () => {
   it('is what the gateway does: schemathesis finds nothing', async function () {
     this.timeout(180_000);
+    if (program === 'none') return this.skip();
     if (spawnSync(program, ['--version']).status !== 0) {
       assert.notEqual(process.env['CI'], 'true', 'schemathesis is not there: .ci/run installs it where Python is');
       return this.skip();
     }
     await using gateway = await openTestGateway({ tables, apis, gateway: { rate: { role: '1000000/min', all: '1000000/min' } } });
     const token = await gateway.token({ role: 'tester' });
-    const { code, said } = await run([
-      ...['--config-file', join(folder, 'schemathesis.toml'), 'run', `${gateway.address}/openapi.json`],
-      ...['--header', `Authorization: Bearer ${token}`, '--exclude-path', '/graphql', '--checks', 'all'],
-      ...['--phases', 'examples,coverage,fuzzing', '--max-examples', '30', '--max-time', '75'],
-      ...['--generation-deterministic', '--continue-on-failure', '--no-color'],
-    ]);
+    const { code, said } = await run(
+      [
+        ['--config-file', join(folder, 'schemathesis.toml'), 'run', `${gateway.address}/openapi.json`],
+        ['--header', `Authorization: Bearer ${token}`, '--exclude-path', '/graphql', '--checks', 'all'],
+        ['--phases', 'examples,coverage,fuzzing', '--max-examples', '30', '--max-time', '60'],
+        ['--generation-deterministic', '--continue-on-failure', '--no-color'],
+      ].flat(),
+    );
     assert.equal(code, 0, said);
     assert.match(said, /No issues found/);
     assert.deepEqual(
