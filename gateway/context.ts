@@ -99,7 +99,7 @@ export interface GatewayContext {
   /** Folder of the project's staging. */
   readonly staging: string;
   readonly log: GatewayLog;
-  /** Aborted when the gateway drains: streams end then. */
+  /** Aborted when the gateway drains: streams without an end of their own end then. */
   readonly draining: AbortSignal;
   /** Adds to a counter of `/metrics`, made at its first use: `millrace_gateway_…`. */
   count(name: string, labels: Readonly<Record<string, string>>, by?: number): void;

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import type { Redis } from 'ioredis';
 import type { Datasets, DatasetsOptions } from '../connectors/datasets.ts';
 import type { GatewayBooks } from '../connectors/gateway-books.ts';
 import type { ConnectionDefinition } from '../schema/definition-parts.ts';
@@ -14,15 +15,15 @@ import { openFeed } from './feed.ts';
 import { followDatasets } from './follow-catalog.ts';
 import { logAccess } from './operation/access-log.ts';
 import { answerCors } from './operation/cors.ts';
-import { prepareDrain, type DrainTimes } from './operation/drain.ts';
+import { prepareDrain, type Drain, type DrainTimes } from './operation/drain.ts';
 import { addHeaders } from './operation/headers.ts';
-import { answerHealth } from './operation/health.ts';
+import { answerHealth, type Readiness } from './operation/health.ts';
 import { createMetrics } from './operation/metrics.ts';
 import { watchPressure } from './operation/pressure.ts';
 import { readCertificate, watchCertificate } from './operation/tls.ts';
 import { parts } from './parts.ts';
 import { openRedis } from './redis.ts';
-import { createServer, type ServerTimes } from './server.ts';
+import { createServer, timesFor, type ServerTimes } from './server.ts';
 
 export interface GatewayOptions {
   /** Secrets are resolved. */
@@ -68,13 +69,12 @@ async function open(options: GatewayOptions, closing: Closing): Promise<Gateway>
   const metrics = createMetrics();
   const certificate = definition.tls === undefined ? undefined : await readCertificate(definition.tls);
   const { books, changes, warehouses, feeds } = await openWarehouses(options, closing);
-  for (const [name, { datasets }] of warehouses) metrics.gauge(`pool_waiting`, { warehouse: name }, () => datasets.waiting);
+  for (const [name, { datasets }] of warehouses) metrics.gauge('pool_waiting', { warehouse: name }, () => datasets.waiting);
 
   const catalog = new FollowedCatalog(definition, new Map([...warehouses].map(([name, { datasets }]) => [name, datasets])), log);
   await catalog.refresh();
   closing.add(followDatasets(catalog, feeds, log));
-  const redis = definition.redis === undefined ? undefined : openRedis(definition.redis, log);
-  if (redis !== undefined) closing.add({ [Symbol.dispose]: () => redis.disconnect() });
+  const redis = redisOf(definition, closing);
   const pressure = closing.add(watchPressure());
   const answers = createAnswers({
     warehouses,
@@ -88,7 +88,7 @@ async function open(options: GatewayOptions, closing: Closing): Promise<Gateway>
   });
   const access = closing.add(openAccess({ definition, books, log, redis }));
 
-  const { server, sockets, useCertificate } = createServer(definition, certificate, log, options.times);
+  const { server, sockets, useCertificate } = createServer(definition, certificate, log, options.times ?? timesFor(definition));
   const drain = prepareDrain(server, () => sockets, options.drain ?? drainTimes);
   closing.add({ [Symbol.asyncDispose]: async () => await drain.close() });
   if (definition.tls !== undefined) closing.add(await watchCertificate(definition.tls, useCertificate, log));
@@ -110,26 +110,32 @@ async function open(options: GatewayOptions, closing: Closing): Promise<Gateway>
   logAccess(server, log, metrics);
   addHeaders(server, { isSecure: certificate !== undefined });
   answerCors(server, definition.cors);
-  answerHealth(
-    server,
-    {
-      reasons: () => [
-        ...(drain.isDraining ? ['draining'] : []),
-        ...(catalog.unreachable.size > 0 ? ['a warehouse can not be reached'] : []),
-      ],
-      notes: () => [
-        ...([...feeds.values()].every(({ isLive }) => isLive) ? [] : ['commits are not heard of: answers are not kept']),
-        ...(catalog.missing.size > 0 ? ['something can not be published: the log says what'] : []),
-      ],
-    },
-    metrics,
-  );
+  answerHealth(server, readinessOf(drain, catalog, feeds), metrics);
   access.guard(server);
   for (const part of [...parts, ...(options.moreParts ?? [])]) await server.register(async (scope) => await part(scope, context));
   const address = await listen(server, definition);
   log.info({ address, apis: catalog.apis.map(({ definition: { name } }) => name) }, 'the gateway listens');
   return { address, close: async () => await closing.close() };
 }
+
+function redisOf({ redis: url }: GatewayDefinition, closing: Closing): Redis | undefined {
+  if (url === undefined) return undefined;
+  const redis = openRedis(url, closing.log);
+  closing.add({ [Symbol.dispose]: () => redis.disconnect() });
+  return redis;
+}
+
+const readinessOf = (
+  drain: Pick<Drain, 'isDraining'>,
+  { unreachable, missing }: Pick<FollowedCatalog, 'unreachable' | 'missing'>,
+  feeds: ReadonlyMap<string, ChangesFeed>,
+): Readiness => ({
+  reasons: () => [...(drain.isDraining ? ['draining'] : []), ...(unreachable.size > 0 ? ['a warehouse can not be reached'] : [])],
+  notes: () => [
+    ...([...feeds.values()].every(({ isLive }) => isLive) ? [] : ['commits are not heard of: answers are not kept']),
+    ...(missing.size > 0 ? ['something can not be published: the log says what'] : []),
+  ],
+});
 
 interface OpenedWarehouses {
   readonly books: GatewayBooks;

@@ -21,7 +21,13 @@ export interface ServerTimes {
   readonly silence: number;
 }
 
-const serverTimes: ServerTimes = { headers: 10_000, request: 30_000, idle: 65_000, silence: 120_000 };
+const serverTimes: ServerTimes = { headers: 10_000, request: 30_000, idle: 65_000, silence: 60_000 };
+
+/** The first row of what is sorted may take as long as the warehouse may: nobody is cut off before. */
+export const timesFor = ({ timeout, exportTimeout }: Pick<GatewayDefinition, 'timeout' | 'exportTimeout'>): ServerTimes => ({
+  ...serverTimes,
+  silence: serverTimes.silence + Math.max(timeout, exportTimeout),
+});
 
 const problemType = 'application/problem+json; charset=utf-8';
 const longestHeaders = 16 * 1024;
