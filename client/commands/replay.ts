@@ -3,7 +3,7 @@ import { MillraceError } from '../../schema/errors.ts';
 import { Unsuccessful } from '../command-line/failure.ts';
 import { aborted, interrupt } from '../command-line/interrupt.ts';
 import { projectCommand, type JsonOption, type ProjectOptions } from '../command-line/options.ts';
-import { outputOf, type Output } from '../command-line/output.ts';
+import { outputOf } from '../command-line/output.ts';
 import { openProject, type OpenProject } from '../command-line/project.ts';
 import { connectProject } from '../command-line/servers.ts';
 import { webhookNamed, withWebhookBooks } from '../command-line/webhooks.ts';
@@ -23,7 +23,7 @@ function changeId(text: string, before: readonly string[] = []): readonly string
 }
 
 /** The ids of the dead letters that are asked for, oldest first. Throws `config` for one that isn't there. */
-async function lettersOf(project: OpenProject, webhook: string, ids: readonly string[], output: Output): Promise<readonly string[]> {
+async function lettersOf(project: OpenProject, webhook: string, ids: readonly string[]): Promise<readonly string[]> {
   return await withWebhookBooks(project, async (books) => {
     const wanted = ids.length === 0 ? {} : { changeIds: ids };
     const found = (await books.letters({ project: project.name, webhook, ...wanted, open: true, limit: most })).map(
@@ -43,7 +43,7 @@ async function replay(name: string, ids: readonly string[], options: Options): P
   const project = await openProject(options);
   const webhook = webhookNamed(project, name);
   if ((ids.length === 0) === (options.all !== true)) throw new MillraceError('config', 'Give the numbers of dead letters, or --all.');
-  const letters = await lettersOf(project, name, ids, output);
+  const letters = await lettersOf(project, name, ids);
   if (letters.length === 0) {
     output.data({ taken: [], refused: [] });
     return output.line(`${name} has no dead letters.`);
