@@ -183,6 +183,14 @@ describe('JWTs at the gateway', () => {
       });
     }
 
+    it('with an algorithm that is not on the list, though their key allows it', async () => {
+      await using place = await openIssuer();
+      place.keys = [{ ...(await exportJWK(rsa.publicKey)), kid: 'one' }];
+      await using listed = await open({ jwks: place.url });
+      assert.equal(await status(signRaw({}), '/api/customers', listed), 200);
+      assert.equal(await status(signRaw({ alg: 'PS256' }, constants.RSA_PKCS1_PSS_PADDING), '/api/customers', listed), 401);
+    });
+
     it('signed by HMAC with the public key as its secret', async () => {
       const jwk = JSON.stringify(issuer.keys[0]);
       for (const secret of [await exportSPKI(rsa.publicKey), (await exportSPKI(rsa.publicKey)).trim(), jwk]) {
