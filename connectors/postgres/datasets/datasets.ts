@@ -92,16 +92,17 @@ class PostgresDatasets implements Datasets {
     }
   }
 
-  /** Work with a session; once more with another one when a kept one turns out to be broken, for the server was started again. */
+  /** Work with a session; again when that was ended, for the server was started again: after kept ones, and once after a new one. */
   async #using<T>(signal: AbortSignal | undefined, work: (session: PooledSession) => Promise<T>): Promise<T> {
-    for (;;) {
+    for (let fresh = 0; ;) {
       const pooled = await this.#pool.acquire(signal);
-      const wasUsed = pooled.used;
+      if (!pooled.used) fresh++;
       try {
         return await this.#attempt(pooled, signal, work);
       } catch (error) {
         if (signal?.aborted === true) throw signal.reason;
-        if (!(wasUsed && pooled.broken && error instanceof MillraceError && error.code === 'unavailable')) throw error;
+        const isCut = pooled.broken && error instanceof MillraceError && error.code === 'unavailable';
+        if (!isCut || fresh > 1) throw error;
       }
     }
   }
