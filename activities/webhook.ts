@@ -38,7 +38,7 @@ const bodyOf = (change: Change): string =>
   });
 
 /** The delivery that a body was posted as. */
-export function deliveryIn(body: string): string {
+function deliveryIn(body: string): string {
   const parsed: unknown = JSON.parse(body);
   return typeof parsed === 'object' && parsed !== null && 'id' in parsed ? String(parsed.id) : '';
 }

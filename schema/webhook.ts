@@ -29,7 +29,7 @@ export interface OutgoingWebhook {
 }
 
 /** Where a webhook's attempts at one change stand; passed on when its workflow continues as new. */
-export interface Trouble {
+interface Trouble {
   readonly changeId: string;
   readonly attempts: number;
 }

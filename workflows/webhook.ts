@@ -5,7 +5,7 @@ import { cell, foot } from './page.ts';
 import { webhookSteps } from './steps.ts';
 
 /** Something was committed that may be to be told; with the webhook as the project file has it now. */
-export const wake = defineSignal<[OutgoingWebhook]>('wake');
+const wake = defineSignal<[OutgoingWebhook]>('wake');
 
 type Refused = NonNullable<PostedChanges['refused']>;
 

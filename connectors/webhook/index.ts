@@ -83,7 +83,7 @@ export async function postChange(
 const passing: ReadonlySet<ErrorCode> = new Set(['unavailable', 'unknown', 'rate-limited']);
 
 /** `t=<seconds since 1970>,v1=<hex HMAC-SHA256 of "<t>.<body>">` */
-export function signatureOf(secret: string, body: string, now: number): string {
+function signatureOf(secret: string, body: string, now: number): string {
   const time = Math.floor(now / 1000);
   return `t=${time},v1=${createHmac('sha256', secret).update(`${time}.${body}`).digest('hex')}`;
 }

@@ -6,7 +6,7 @@ import type { GatewayContext, Part } from '../context.ts';
 const times = { gather: 100, first: 1_000, longest: 30_000 };
 
 /** Whether a webhook is told of commits to a dataset. */
-export const tellsOf = ({ datasets }: Pick<WebhookDefinition, 'datasets'>, dataset: string): boolean =>
+const tellsOf = ({ datasets }: Pick<WebhookDefinition, 'datasets'>, dataset: string): boolean =>
   datasets.some(
     (pattern) => pattern === '*.*' || pattern === dataset || (pattern.endsWith('.*') && dataset.startsWith(pattern.slice(0, -1))),
   );

@@ -1,5 +1,5 @@
 /** A client of `/changes`, as a program would write it. */
-export interface ReadEvent {
+interface ReadEvent {
   readonly id: string;
   readonly data: { readonly id: string; readonly apis: readonly string[]; readonly rows: number | null; readonly at: string };
 }

@@ -13,7 +13,7 @@ export interface Received {
 }
 
 /** What a receiver answers: a status, with headers. */
-export interface Reply {
+interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
