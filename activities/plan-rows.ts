@@ -1,3 +1,5 @@
+import type { SourcePlan } from '../connectors/connector.ts';
+import type { Load } from '../schema/load.ts';
 import type { StreamRun } from '../schema/run.ts';
 import { keySteps } from './key-steps.ts';
 import { checkEvents, checkWindow, deliveredKey, keyOf, placeOf } from './plan-rules.ts';
@@ -8,6 +10,17 @@ function readBack({ options, part }: StreamRun, repeats: boolean): Pick<StreamRu
   const lookBack = part.definition.lookBack ?? (options.window === undefined && !repeats ? undefined : '0');
   return lookBack === undefined ? {} : { lookBack };
 }
+
+/** Events may come again, and are read once; what would lose or double them is refused. */
+function eventsOf(run: StreamRun, { events }: SourcePlan, key: readonly string[]): Pick<Load, 'repeats'> {
+  if (events !== true) return {};
+  checkEvents(run, key);
+  return { repeats: true };
+}
+
+/** Without new events there is nothing to load. */
+const idleOf = ({ events, partitions }: SourcePlan): Pick<Planned, 'idle'> =>
+  events === true && partitions.length === 0 ? { idle: true } : {};
 
 /** Plans a read of the stream: everything, what came since the cursor, or a window. */
 export async function planRows(planning: Planning): Promise<Planned> {
@@ -35,16 +48,15 @@ export async function planRows(planning: Planning): Promise<Planned> {
   const columns = await columnsAfter(planning, source, steps);
   const delivered = deliveredKey(input.run, key, columns);
   checkWindow(input.run, key);
-  const repeats = source.events === true;
-  if (repeats) checkEvents(input.run, delivered);
+  const events = eventsOf(input.run, source, delivered);
   const load = loadOf(planning, source.identity, {
-    definition: { ...definition, key: [...delivered], ...readBack(input.run, repeats) },
+    definition: { ...definition, key: [...delivered], ...readBack(input.run, events.repeats === true) },
     columns,
     cursor: options.window === undefined ? source.nextCursor : null,
     complete: source.complete && options.window === undefined,
-    ...(repeats ? { repeats } : {}),
+    ...events,
   });
   const transforms = steps.length > 0 || source.format === 'foreign';
-  const planned = { source, load, steps, input: source.columns, transforms, notes: [...stream.notes, ...source.notes] };
-  return repeats && source.partitions.length === 0 ? { ...planned, idle: true } : planned;
+  const notes = [...stream.notes, ...source.notes];
+  return { source, load, steps, input: source.columns, transforms, notes, ...idleOf(source) };
 }

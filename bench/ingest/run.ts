@@ -75,7 +75,7 @@ async function visible(warehouse: string, events: number): Promise<ReadonlyMap<n
       const { rows } = await client.query<{ n: number; ids: number }>(
         'SELECT count(*)::integer AS n, count(DISTINCT event_id)::integer AS ids FROM events.clicks',
       );
-      const [{ n = 0, ids = 0 } = {}] = rows;
+      const { n, ids } = rows[0] ?? { n: 0, ids: 0 };
       if (n !== ids) throw new Error(`${n} rows of ${ids} events`);
       if (n < events) return undefined;
       const all = await client.query<{ no: string; at: number }>(

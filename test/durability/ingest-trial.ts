@@ -20,6 +20,8 @@ export interface IngestTrial {
   readonly kills: number;
   /** Where the worker is killed too, in the first of its loads that comes there. */
   readonly workerAt?: Fault['point'];
+  /** Events go on until so many runs of the workflow have continued each other. */
+  readonly runs?: number;
 }
 
 interface Gateway {
@@ -88,8 +90,15 @@ async function definitionOf(place: Place, project: string): Promise<PipelineDefi
   return clicksPipeline(project, schema, place.warehouse, { schema: project.replaceAll('-', '_'), heartbeatTimeout: 3000 });
 }
 
+/** How many runs of a workflow there were, each going on with what the one before knew. */
+async function runsOf({ client }: Place, workflowId: string): Promise<number> {
+  let runs = 0;
+  for await (const _ of client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) runs += 1;
+  return runs;
+}
+
 /** Every event that was answered for is in the warehouse, once, whatever was killed. */
-export async function ingestTrial(place: Place, { kills, workerAt }: IngestTrial): Promise<void> {
+export async function ingestTrial(place: Place, { kills, workerAt, runs = 1 }: IngestTrial): Promise<void> {
   const project = uniqueProject();
   const definition = await definitionOf(place, project);
   const gatewayPlace = { staging: join(place.folder, 'staging'), temporal: place.temporal, definition };
@@ -108,6 +117,7 @@ export async function ingestTrial(place: Place, { kills, workerAt }: IngestTrial
       await until(() => worker.gone(), 'end of the worker', 120);
       worker = await startWorker(place, project, undefined);
     }
+    await until(async () => (await runsOf(place, handle.workflowId)) >= runs, `${runs} runs`, 90);
     await posting.end();
     const count = async (what: string): Promise<number> =>
       Number((await sql(place.warehouse, `SELECT ${what} AS n FROM "${definition.schema}".clicks`))[0]?.['n']);
