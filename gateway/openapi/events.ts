@@ -1,6 +1,8 @@
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
 import { hasScope } from '../access/scopes.ts';
 import type { Caller } from '../caller.ts';
+import { changesDescription, changesParameters } from '../changes/openapi.ts';
+import { triggeredSchema, triggerParameters } from '../triggers/openapi.ts';
 import { headerRefs, json, problemRefs } from './responses.ts';
 import type { Schema } from './schemas.ts';
 
@@ -61,23 +63,23 @@ const changes: Schema = {
     tags: ['events'],
     operationId: 'changes',
     summary: 'Commits as they happen',
-    description: 'Server-sent events, until the caller goes. Begins behind `Last-Event-ID`, or with what comes next.',
-    parameters: [{ name: 'Last-Event-ID', in: 'header', description: 'Id of the last event that arrived.', schema: { type: 'string' } }],
+    description: changesDescription,
+    parameters: changesParameters,
     responses: {
       '200': { description: 'Events.', headers: headerRefs(), content: { 'text/event-stream': { schema: { type: 'string' } } } },
-      ...problemRefs('406'),
+      ...problemRefs('404', '410'),
     },
   },
 };
 
 function triggerPath(name: string, run: string): Schema {
-  const started = { type: 'object' };
   return {
     post: {
       tags: ['events'],
       operationId: `trigger_${name}`,
       summary: `Starts ${run}`,
-      responses: { '202': json('It runs.', started), ...problemRefs('404', '409', '413') },
+      parameters: triggerParameters,
+      responses: { '202': json('It runs.', triggeredSchema), ...problemRefs('404', '413') },
     },
   };
 }
