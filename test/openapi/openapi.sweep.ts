@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openTestGateway } from '../gateway-kit.ts';
 
@@ -34,10 +36,13 @@ const apis = {
 };
 
 async function run(parameters: readonly string[]): Promise<{ readonly code: number | null; readonly said: string }> {
-  const child = spawn(program, parameters, { cwd: folder, env: { ...process.env, PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: '1' } });
+  // It keeps what it found in the folder it runs in.
+  const cwd = await mkdtemp(join(tmpdir(), 'millrace-openapi-'));
+  const child = spawn(program, parameters, { cwd, env: { ...process.env, PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: '1' } });
   const parts: string[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => parts.push(part.toString('utf8')));
   const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
+  await rm(cwd, { recursive: true, force: true });
   return { code, said: parts.join('') };
 }
 
