@@ -63,7 +63,7 @@ const usable = (view: View): readonly string[] =>
 const escaped = (name: string): string => name.replaceAll('\\', '\\\\').replaceAll(',', '\\,');
 
 const fieldsParameter = (view: View, prefix: string): readonly Parameter[] =>
-  list(`${prefix}fields`, [...view.columns.keys()].map(escaped), 'Columns of the answer. Default: all.', { maxItems: 500 });
+  list(`${prefix}fields`, [...view.columns.keys()].map(escaped), 'Columns of the answer. Default: all.', { maxItems: bounds.fields });
 
 function sortParameter(view: View, prefix: string): readonly Parameter[] {
   const names = usable(view).map(escaped);
@@ -129,8 +129,10 @@ export function aggregateParameters(view: View, reserved: readonly string[]): re
     mask === undefined ? measuresOf(column).map((measure) => `${measure}:${escaped(name)}`) : [],
   );
   return [
-    ...list('measures', ['count', ...measures], 'What is measured of each group. Default: count.', { maxItems: 20 }),
-    ...list('group', usable(view).map(escaped), 'Columns whose equal values make a group. Default: all rows are one.', { maxItems: 20 }),
+    ...list('measures', ['count', ...measures], 'What is measured of each group. Default: count.', { maxItems: bounds.measures }),
+    ...list('group', usable(view).map(escaped), 'Columns whose equal values make a group. Default: all rows are one.', {
+      maxItems: bounds.groups,
+    }),
     ...filterParameters(view, '', reserved),
   ];
 }

@@ -143,7 +143,7 @@ function batch(view: View): Schema {
     required: ['keys'],
     properties: {
       keys: { type: 'array', maxItems: bounds.keys, items: key },
-      fields: { ...names([...view.columns.keys()], 1000), minItems: 1 },
+      fields: { ...names([...view.columns.keys()], bounds.fields), minItems: 1 },
       ...(view.relations.size === 0 ? {} : { include: names([...view.relations.keys()], bounds.relations) }),
     },
     additionalProperties: false,

@@ -28,8 +28,9 @@ export function aggregateQuestion(view: View, caller: Caller, parameters: readon
   const wrongs = new Wrongs();
   const level = levelsOf(view, parameters, settings.aggregate, true, wrongs);
   const groupBy = groupsOf(view, level.given.get('group'), wrongs);
-  const measures = itemsOf(level.given.get('measures') ?? 'count').flatMap((item) => measureOf(view, item, wrongs));
-  if (groupBy.length + measures.length > bounds.measures) wrongs.add('measures', `and group may have ${bounds.measures} items together`);
+  const written = itemsOf(level.given.get('measures') ?? 'count');
+  if (written.length > bounds.measures) wrongs.add('measures', `may have at most ${bounds.measures} items`);
+  const measures = written.slice(0, bounds.measures).flatMap((item) => measureOf(view, item, wrongs));
   if (wrongs.errors.length > 0) throw badRequest(wrongs.errors);
   const filter = level.filters.all;
   const request: DatasetAggregate = {
@@ -47,7 +48,9 @@ export function aggregateQuestion(view: View, caller: Caller, parameters: readon
 
 function groupsOf(view: View, given: string | undefined, wrongs: Wrongs): readonly string[] {
   if (given === undefined) return [];
-  return [...new Set(itemsOf(given))].filter((name) => {
+  const items = itemsOf(given);
+  if (items.length > bounds.groups) wrongs.add('group', `may have at most ${bounds.groups} columns`);
+  return [...new Set(items.slice(0, bounds.groups))].filter((name) => {
     const wrong = wrongOrder(view, name);
     if (wrong !== undefined) wrongs.add('group', wrong);
     return wrong === undefined;

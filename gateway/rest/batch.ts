@@ -13,7 +13,7 @@ const body = z.strictObject({
   keys: z
     .array(z.union([part, z.array(part)], { error: 'must be a key: text or a number, or a list of these for a key of several columns' }))
     .max(bounds.keys, `may have at most ${bounds.keys} keys`),
-  fields: z.array(z.string()).min(1, 'must have one column at least').max(1000).optional(),
+  fields: z.array(z.string()).min(1, 'must have one column at least').max(bounds.fields).optional(),
   include: z.array(z.string()).max(bounds.relations).optional(),
 });
 

@@ -13,7 +13,9 @@ export const bounds = {
   relations: 10,
   rows: 100_000,
   keys: 100,
-  measures: 40,
+  fields: 1000,
+  groups: 20,
+  measures: 20,
 } as const;
 
 export const masked = 'is masked and can only be shown';

@@ -93,7 +93,9 @@ export function fieldsOf(level: Level, caller: Caller, wrongs: Wrongs, rowsAbove
 function columnFields(level: Level, wrongs: Wrongs): readonly OutputField[] {
   const { view } = level;
   const given = level.given.get('fields');
-  const names = given === undefined ? [...view.columns.keys()] : [...new Set(itemsOf(given))];
+  const items = given === undefined ? [...view.columns.keys()] : itemsOf(given);
+  if (given !== undefined && items.length > bounds.fields) wrongs.add(`${level.prefix}fields`, `may have at most ${bounds.fields} columns`);
+  const names = [...new Set(items)].slice(0, bounds.fields);
   return names.flatMap((name): OutputField[] => {
     const found = view.columns.get(name);
     if (found !== undefined) return [{ kind: 'column', as: name, column: name, ...(found.mask === undefined ? {} : { mask: found.mask }) }];
