@@ -29,8 +29,8 @@ export const pauseSignal = defineSignal('pause');
 export const resumeSignal = defineSignal('resume');
 export const ingestProgressQuery = defineQuery<IngestReport>('ingestProgress');
 
-/** From the start of one load to that of the next. */
-const betweenLoads = 1000;
+/** From the start of one load to that of the next; the gateway's calls are as far apart, with some jitter. A server's timer may take a second longer. */
+const [betweenLoads, jitter] = [1000, 300];
 /** From one build of the models that follow to the next. */
 const betweenBuilds = 60_000;
 /** After a failure; twice as long after each. */
@@ -223,7 +223,7 @@ export async function ingest(run: IngestRun): Promise<void> {
     await rest(state);
     if (state.woken) {
       const wait = startedAt + betweenLoads - Date.now();
-      if (wait > 0) await sleep(wait);
+      if (wait > jitter) await sleep(wait);
       startedAt = Date.now();
       state.woken = false;
       state.show({ status: 'loading', step: 'plan' });
