@@ -5,7 +5,7 @@ import { parseType } from '../schema/column.ts';
 export const longestValue = 4096;
 
 /** What a value of a column must be: said to callers, and as a pattern of what is taken. */
-export interface ValueRule {
+interface ValueRule {
   /** Follows "must be". */
   readonly expected: string;
   readonly pattern?: RegExp;
@@ -84,7 +84,7 @@ const rules: Readonly<Record<JsonType, (column: DatasetColumn) => ValueRule>> = 
 };
 
 /** The rule of a column's type. */
-export const ruleOf = (column: DatasetColumn): ValueRule => rules[column.json](column);
+const ruleOf = (column: DatasetColumn): ValueRule => rules[column.json](column);
 
 const isSpecial = (value: string): boolean => value === 'NaN' || value === 'Infinity' || value === '-Infinity';
 

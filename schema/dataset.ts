@@ -171,12 +171,6 @@ export type RootMember =
   | { readonly kind: 'constant'; readonly as: string; readonly value: string }
   | { readonly kind: 'member'; readonly as: string; readonly request: DatasetRequest };
 
-/** The key and mask functions that a request's SQL needs from outside. */
-export interface RequestSecrets {
-  /** Key of `hash`. */
-  readonly maskKey?: string;
-}
-
 /**
  * The opaque cursor: base64url of the JSON array of `prefix` and the sort values as text. Undefined when it isn't one, or belongs to
  * another prefix.

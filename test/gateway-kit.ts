@@ -35,7 +35,7 @@ export interface TestGatewaySettings {
   readonly database?: string;
 }
 
-export interface LogLine {
+interface LogLine {
   readonly level: 'info' | 'warn' | 'error';
   readonly message: string;
   readonly fields: Readonly<Record<string, unknown>>;
@@ -84,7 +84,7 @@ export interface TestGateway extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export const noRuns: Runs = {
+const noRuns: Runs = {
   wakeIngest: () => Promise.resolve(),
   wakeWebhook: () => Promise.resolve(),
   start: (name) => Promise.resolve({ workflowId: `test/${name}`, runId: '0' }),

@@ -39,7 +39,7 @@ const said: Readonly<Record<Comparison, string>> = {
 };
 
 /** Parameters that filter by the columns of a view. Taken more than once, all must hold. */
-export function filterParameters(view: View, prefix: string, reserved: readonly string[]): readonly Parameter[] {
+function filterParameters(view: View, prefix: string, reserved: readonly string[]): readonly Parameter[] {
   return [...view.columns].flatMap(([name, { column, mask }]) =>
     mask === undefined ? comparisonsOf(column).map((op) => filterParameter(column, `${prefix}${name}`, op, reserved.includes(name))) : [],
   );
@@ -88,7 +88,7 @@ function relationPaths(view: View): readonly string[] {
 }
 
 /** `include`, and the parameters of the relations of the rows themselves. */
-export function relationParameters(view: View): readonly Parameter[] {
+function relationParameters(view: View): readonly Parameter[] {
   const about = 'Relations of the answer. Each takes parameters of its own behind its name and a dot, which include it too.';
   const own = [...view.relations].flatMap(([name, { definition, view: other }]) => {
     const prefix = `${name}.`;

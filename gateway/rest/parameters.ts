@@ -2,7 +2,7 @@ import { distance } from 'fastest-levenshtein';
 import { Problem, type Detail } from '../problem.ts';
 
 /** The longest query of an address, in bytes. */
-export const longestQuery = 8192;
+const longestQuery = 8192;
 
 export interface Parameter {
   /** Decoded. */

@@ -17,7 +17,7 @@ export const settings = {
 } as const;
 
 /** Views that a question touches, itself first: whose APIs and tables an answer depends on. */
-export function viewsOf(level: Level): readonly View[] {
+function viewsOf(level: Level): readonly View[] {
   return [level.view, ...[...level.included.values()].flatMap(({ level: inner }) => viewsOf(inner))];
 }
 

@@ -1,7 +1,7 @@
 import { openTestGateway, type TestGateway, type TestGatewaySettings } from '../gateway-kit.ts';
 
 /** Two tables with columns of every kind, and roles that see them differently. */
-export const tables = `
+const tables = `
   CREATE TYPE marts.mood AS ENUM ('calm', 'busy');
   CREATE TABLE marts.customers (
     customer_id bigint PRIMARY KEY, name text NOT NULL, plan text, email text, region text NOT NULL, secret text,
@@ -26,7 +26,7 @@ export const tables = `
   INSERT INTO marts.accounts SELECT 9007199254740990 + n, 'DE' || n FROM generate_series(1, 5) n;
   ANALYZE;`;
 
-export const apis = {
+const apis = {
   customers: {
     dataset: 'marts.customers',
     key: 'customer_id',

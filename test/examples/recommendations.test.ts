@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import axios from 'axios';
+import { serve } from '../../examples/recommendations/service.ts';
+import { assertBooksBalance } from '../kits/books.ts';
+import { sql } from '../pipeline-kit.ts';
+import { createDatabase, dropDatabase, temporalAddress } from '../servers.ts';
+import { until } from '../workflows/until.ts';
+
+const cli = fileURLToPath(new URL('../../client/cli.ts', import.meta.url));
+const original = fileURLToPath(new URL('../../examples/recommendations', import.meta.url));
+
+describe('the example recommendations', function () {
+  this.timeout(120_000);
+  let folder: string;
+  let warehouse: string;
+  let environment: NodeJS.ProcessEnv;
+  let up: ChildProcess;
+  let gateway: string;
+  let service: Awaited<ReturnType<typeof serve>>;
+
+  const millrace = async (command: string, ...args: readonly string[]): Promise<string> => {
+    const all = ['--import', 'tsx', cli, command, ...args, '--file', join(folder, 'millrace.yaml')];
+    return (await promisify(execFile)(process.execPath, all, { env: environment })).stdout.trim();
+  };
+
+  const titles = async (person: string): Promise<readonly string[]> => {
+    const { data } = await axios.get<{ title: string }[]>(`${service.address}/people/${person}`);
+    return data.map(({ title }) => title);
+  };
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'millrace-recommendations-'));
+    warehouse = await createDatabase('recommendations');
+    environment = { ...process.env, WAREHOUSE_URL: warehouse, TEMPORAL_ADDRESS: await temporalAddress(), MILLRACE_LOG_LEVEL: 'error' };
+    await cp(original, folder, { recursive: true, filter: (path) => !path.includes('.millrace') });
+    const file = join(folder, 'millrace.yaml');
+    const project = `project: recommendations-${randomUUID().slice(0, 8)}\ngateway: { listen: '127.0.0.1:0' }`;
+    await writeFile(file, (await readFile(file, 'utf8')).replace('project: recommendations', project));
+    up = spawn(process.execPath, ['--import', 'tsx', cli, 'up', '--file', file], {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    assert.ok(up.stdout);
+    const lines = createInterface({ input: up.stdout });
+    gateway = await new Promise<string>((resolve, reject) => {
+      lines.on('line', (line) => {
+        const found = /http:\/\/127\.0\.0\.1:\d+(?=: \/api)/.exec(line)?.[0];
+        if (found !== undefined) resolve(found);
+      });
+      lines.once('close', () => reject(new Error('up ended before the gateway was there')));
+    });
+    await millrace('run', 'films');
+    const token = await millrace('token', 'create', '--role', 'service', '--scope', 'api', '--scope', 'ingest:clicks', '--name', 'test');
+    service = await serve({ gateway, token }, 0);
+  });
+
+  after(async () => {
+    service?.close();
+    up.kill('SIGTERM');
+    if (up.exitCode === null) await once(up, 'exit');
+    await Promise.all([rm(folder, { recursive: true, force: true }), dropDatabase(warehouse)]);
+  });
+
+  it('recommends what is best to somebody new, and knows of each click in an answer soon after', async () => {
+    assert.deepEqual(await titles('ada'), ['Rear Window', 'Once Upon a Time in the West', 'Alien']);
+    for (const film of [7, 8, 12]) await axios.post(`${service.address}/people/ada/clicks/${film}`);
+    const westerns = ['Once Upon a Time in the West', 'High Noon', 'The Searchers'];
+    await until(async () => (await titles('ada')).join() === westerns.join(), 'westerns for Ada', 60);
+    assert.deepEqual(await titles('ben'), ['Rear Window', 'Once Upon a Time in the West', 'Alien']);
+    const clicks = await sql(warehouse, 'SELECT person, film_id::int AS film FROM events.clicks ORDER BY film_id');
+    assert.deepEqual(
+      clicks,
+      ['7', '8', '12'].map((film) => ({ person: 'ada', film })),
+    );
+    await assertBooksBalance(warehouse);
+  });
+});
