@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
-import type { Source } from '../connectors/connector.ts';
+import type { Attempt, Source } from '../connectors/connector.ts';
 import { MillraceError } from '../schema/errors.ts';
 import type { PlanSummary, StreamRun } from '../schema/run.ts';
 import type { Stream } from '../schema/stream.ts';
@@ -20,6 +21,19 @@ async function findStream(source: Source, run: StreamRun, attempt: ReturnType<ty
   return stream;
 }
 
+/** The most that is waited, whatever the clocks of hosts say. */
+const longestWait = 1000;
+
+/** Waits until a load may begin; gives the moment it does. */
+async function begin({ notBefore }: StreamRun, attempt: Attempt): Promise<{ readonly startedAt?: number }> {
+  if (notBefore === undefined) return {};
+  const wait = Math.min(notBefore - Date.now(), longestWait);
+  // A timer may end a little early.
+  if (wait > 0) await sleep(Math.ceil(wait) + 1, undefined, { signal: attempt.signal });
+  attempt.beat();
+  return { startedAt: Date.now() };
+}
+
 function planBy({ reconciles, run }: PlanInput): (planning: Planning) => Promise<Planned> {
   if (reconciles) return planKeys;
   return run.options.retry === undefined ? planRows : planRetry;
@@ -31,6 +45,7 @@ export const createPlan = (deps: Dependencies) =>
     const { pipeline, part } = input.run;
     checkPipelineDefinition(pipeline);
     const attempt = currentAttempt(input.loadId, 'plan');
+    const began = await begin(input.run, attempt);
     await using warehouse = await deps.openWarehouse(pipeline.to);
     await using source = await deps.openSource(pipeline.from, pipeline.project);
     const [state, stream] = await Promise.all([
@@ -49,6 +64,7 @@ export const createPlan = (deps: Dependencies) =>
       wholeStream: transforms && needsWholeStream(steps),
       estimatedRows: planned.source.estimatedRows ?? stream.estimatedRows ?? -1,
       notes,
+      ...began,
       ...(idle === undefined ? {} : { idle }),
     };
   };

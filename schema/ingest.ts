@@ -54,4 +54,6 @@ export interface IngestRun {
   readonly builtAt?: number;
   /** Loads were committed since. */
   readonly unbuilt?: boolean;
+  /** When the last load began, in milliseconds. */
+  readonly startedAt?: number;
 }

@@ -35,6 +35,8 @@ export interface StreamRun {
   readonly pipeline: PipelineDefinition;
   readonly options: RunOptions;
   readonly part: StreamPart;
+  /** The load is not to begin before, in milliseconds; the plan waits for it, for a second at most. */
+  readonly notBefore?: number;
   /** The load that a continued run goes on with. */
   readonly going?: GoingLoad;
   /** What the run has committed already, when it goes on with reading the keys. */
@@ -74,6 +76,8 @@ export interface PlanSummary {
   readonly estimatedRows: number;
   /** There is nothing to load; the notes say why. */
   readonly idle?: true;
+  /** When the load began, in milliseconds, where it was not to begin at any time. */
+  readonly startedAt?: number;
   readonly notes: readonly string[];
 }
 

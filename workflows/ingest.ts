@@ -6,7 +6,6 @@ import {
   defineSignal,
   setCurrentDetails,
   setHandler,
-  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PipelineDefinition } from '../schema/definition.ts';
@@ -29,8 +28,8 @@ export const pauseSignal = defineSignal('pause');
 export const resumeSignal = defineSignal('resume');
 export const ingestProgressQuery = defineQuery<IngestReport>('ingestProgress');
 
-/** From the start of one load to that of the next; the gateway's calls are as far apart, with some jitter. A server's timer may take a second longer. */
-const [betweenLoads, jitter] = [1000, 300];
+/** From the start of one load to that of the next, at least. It is waited for in the first step: a timer of the server may take a second longer. */
+const betweenLoads = 1000;
 /** From one build of the models that follow to the next. */
 const betweenBuilds = 60_000;
 /** After a failure; twice as long after each. */
@@ -66,6 +65,8 @@ class Ingest {
   failures: number;
   builtAt: number;
   unbuilt: boolean;
+  /** When the last load began, by the clock of its worker. */
+  startedAt: number;
   #part: StreamPart | undefined;
   /** Rises with each new definition. */
   generation = 0;
@@ -79,6 +80,7 @@ class Ingest {
     this.failures = run.failures ?? 0;
     this.builtAt = run.builtAt ?? 0;
     this.unbuilt = run.unbuilt ?? false;
+    this.startedAt = run.startedAt ?? 0;
     setHandler(ingestProgressQuery, () => this.report);
     setHandler(wakeSignal, (wake) => this.#wake(wake));
     setHandler(pauseSignal, () => {
@@ -122,8 +124,8 @@ class Ingest {
   }
 
   next(more: Pick<IngestRun, 'going'> = {}): IngestRun {
-    const { pipeline, hash, woken, report, failures, builtAt, unbuilt } = this;
-    return { pipeline, hash, woken: woken || more.going !== undefined, report, failures, builtAt, unbuilt, ...more };
+    const { pipeline, hash, woken, report, failures, builtAt, unbuilt, startedAt } = this;
+    return { pipeline, hash, woken: woken || more.going !== undefined, report, failures, builtAt, unbuilt, startedAt, ...more };
   }
 }
 
@@ -159,11 +161,15 @@ async function load(state: Ingest, going: IngestRun['going']): Promise<void> {
       stream = { ...stream, ...change };
       state.report = { ...state.report, step: stream.step };
     },
+    planned({ startedAt: began }) {
+      state.startedAt = began ?? state.startedAt;
+    },
   };
   const run: StreamRun = {
     pipeline: { ...state.pipeline, streams: [part.definition] },
     options: { trigger: 'schedule', fullRefresh: false },
     part,
+    notBefore: state.startedAt + betweenLoads,
     ...(going === undefined ? {} : { going }),
   };
   const goOn = async ({ going: next }: StreamRun): Promise<unknown> =>
@@ -218,13 +224,9 @@ async function rest(state: Ingest): Promise<void> {
 export async function ingest(run: IngestRun): Promise<void> {
   const state = new Ingest(run);
   let { going } = run;
-  let startedAt = -Infinity;
   for (;;) {
     await rest(state);
     if (state.woken) {
-      const wait = startedAt + betweenLoads - Date.now();
-      if (wait > jitter) await sleep(wait);
-      startedAt = Date.now();
       state.woken = false;
       state.show({ status: 'loading', step: 'plan' });
       try {

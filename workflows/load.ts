@@ -23,6 +23,7 @@ async function begin(run: StreamRun, track: Track, purpose: Purpose): Promise<Go
   track.update({ step: 'plan', loadId });
   const input = { run, loadId, workflowId, runId, ...purpose };
   const plan = await steps.plan.executeWithOptions({ summary: `plan ${run.part.stream}` }, [input]);
+  track.planned?.(plan);
   track.update({ step: 'prepare', notes: plan.notes });
   if (plan.idle) return { plan, epoch: 0, table: '', notes: plan.notes, loaded: [], startedAt };
   try {

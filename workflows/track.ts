@@ -7,7 +7,7 @@ import {
   type SignalDefinition,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { RunReport, StreamReport, StreamRun } from '../schema/run.ts';
+import type { PlanSummary, RunReport, StreamReport, StreamRun } from '../schema/run.ts';
 import { page } from './page.ts';
 
 /** What a run did so far. */
@@ -39,6 +39,8 @@ export interface Track {
   readonly report: () => StreamReport;
   /** Takes over what changed, and tells the run when it is time. */
   update(change: Partial<StreamReport>): void;
+  /** Hears of each plan that was made. */
+  planned?(plan: PlanSummary): void;
 }
 
 /** Keeps a stream's report, answers for it, and lets the run's page live. */

@@ -78,6 +78,26 @@ describe('The workflow of events', function () {
     assert.ok(indexes.some(({ indexdef }) => indexdef?.includes('(event_id)')));
   });
 
+  it('begins loads at least a second apart while events keep coming, without a timer of the server', async () => {
+    await using at = await open();
+    let no = 0;
+    await until(async () => {
+      for (let one = 0; one < 3; one += 1) await at.gateway.post({ event_id: `e${(no += 1)}` });
+      if (no % 30 === 0) await ingestWaker(at.project.client, [{ definition: at.definition, hash: 'one' }])('clicks');
+      return ((await at.report().catch(() => undefined))?.loads ?? 0) >= 3;
+    }, 'three loads');
+    const { events } = await at.handle.fetchHistory();
+    const starts = (events ?? []).flatMap(({ activityTaskCompletedEventAttributes: completed }): number[] => {
+      const found = (completed?.result?.payloads ?? []).map(
+        ({ data }) => /"startedAt":(\d+)/.exec(Buffer.from(data ?? '').toString())?.[1],
+      );
+      return found.flatMap((startedAt) => (startedAt === undefined ? [] : [Number(startedAt)]));
+    });
+    assert.ok(starts.length >= 3, String(starts.length));
+    for (const [index, start] of starts.slice(1).entries()) assert.ok(start - (starts[index] ?? 0) >= 1000, starts.join(' '));
+    assert.ok((events ?? []).every(({ timerStartedEventAttributes: timer }) => timer === undefined || timer === null));
+  });
+
   it('has no timer and no task while nothing comes', async () => {
     await using at = await open();
     await at.gateway.post({ event_id: 'a' });
