@@ -17,7 +17,7 @@ describe('sessions of datasets in PostgreSQL', () => {
   let place: DatasetsPlace;
   let read: DatasetRead;
   before(async () => {
-    place = await openPlace(`CREATE ROLE ${tenant} NOLOGIN; CREATE ROLE ${power} NOLOGIN BYPASSRLS; CREATE ROLE ${login} LOGIN;
+    place = await openPlace(`CREATE ROLE ${tenant} NOLOGIN; CREATE ROLE ${power} NOLOGIN BYPASSRLS; CREATE ROLE ${login} LOGIN PASSWORD 'verysecret';
       GRANT ${tenant}, ${power} TO ${login};
       CREATE TABLE shared (id int PRIMARY KEY, owner text); INSERT INTO shared VALUES (1, '${tenant}'), (2, 'another');
       ALTER TABLE shared ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON shared USING (owner = current_user);
@@ -34,6 +34,7 @@ describe('sessions of datasets in PostgreSQL', () => {
   const asLogin = (): string => {
     const url = new URL(place.url);
     url.username = login;
+    url.password = 'verysecret';
     return url.href;
   };
   const sleeping = (seconds: number): DatasetRead => ({ ...read, rules: [{ parts: [`pg_sleep(${seconds}) IS NOT NULL`], values: [] }] });
@@ -175,8 +176,7 @@ describe('sessions of datasets in PostgreSQL', () => {
   });
 
   it('take no password or value into messages', async () => {
-    const url = new URL(place.url);
-    url.password = 'verysecret';
+    const url = new URL(asLogin());
     url.pathname = '/nowhere_at_all';
     const datasets = await place.open({}, url.href);
     await assert.rejects(datasets.check(), (error) => coded('not-found', /nowhere_at_all/)(error) && !/verysecret/.test(String(error)));
