@@ -43,12 +43,12 @@ apis:
     rate: { service: 100000000/min }
 `;
 
-/** 20,000 customers in two regions with 5 orders of 3 items each. */
+/** 20,000 customers in two regions, each of all plans, with 5 orders of 3 items each. */
 export const gatewayTables = `
 CREATE SCHEMA marts;
 CREATE TABLE marts.customers AS SELECT i AS customer_id, 'Customer ' || i AS name, 'user' || i || '@example.com' AS email,
   (ARRAY['free', 'basic', 'pro', 'Geschäft'])[1 + i % 4] AS plan, i % 100 AS health_score, (i % 9999 + 0.25)::numeric(14,2) AS revenue,
-  (ARRAY['EU', 'US'])[1 + i % 2] AS region, now() - i * interval '1 minute' AS updated_at FROM generate_series(1, 20000) i;
+  (ARRAY['EU', 'US'])[1 + i / 4 % 2] AS region, now() - i * interval '1 minute' AS updated_at FROM generate_series(1, 20000) i;
 CREATE TABLE marts.orders AS SELECT i AS order_id, 1 + i % 20000 AS customer_id, (i % 500 + 0.5)::numeric(14,2) AS total,
   (ARRAY['paid', 'open'])[1 + i % 2] AS status, now() - i * interval '1 second' AS placed_at FROM generate_series(1, 100000) i;
 CREATE TABLE marts.items AS SELECT i AS item_id, 1 + i % 100000 AS order_id, 'sku-' || i % 300 AS sku, i % 5 + 1 AS quantity

@@ -37,8 +37,8 @@ const cases: readonly GatewayCase[] = [
   {
     name: 'rest-get',
     goal: 'p50 ≤ 1.6 ×',
-    reference: (no) => ({ path: `/get?id=${no * 14 + 2}` }),
-    millrace: (no) => ({ path: `/api/customers/${no * 14 + 2}` }),
+    reference: (no) => ({ path: `/get?id=${no * 16 + 2}` }),
+    millrace: (no) => ({ path: `/api/customers/${no * 16 + 2}` }),
   },
   {
     name: 'rest-list-cached',
