@@ -43,11 +43,12 @@ export function readOf(view: View, caller: Caller, wanted: Wanted): DatasetRead 
 
 const known = new WeakMap<View, Readonly<Record<string, DatasetColumn>>>();
 
-/** Columns of a view by name; one object for a view. */
+/** Columns that SQL of a view needs, by name; one object for a view. */
 export function columnsOf(view: View): Readonly<Record<string, DatasetColumn>> {
   const found = known.get(view);
   if (found !== undefined) return found;
-  const made = Object.fromEntries([...view.columns].map(([name, { column }]) => [name, column]));
+  const seen = [...view.columns.values()].map(({ column }) => column);
+  const made = Object.fromEntries([...view.ties, ...seen].map((column) => [column.name, column]));
   known.set(view, made);
   return made;
 }

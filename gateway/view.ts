@@ -1,5 +1,5 @@
 import type { DatasetColumn, DatasetSource, Mask, RowRule } from '../schema/dataset.ts';
-import type { RelationDefinition, RoleDefinition } from '../schema/gateway-definition.ts';
+import type { ApiDefinition, RelationDefinition, RoleDefinition } from '../schema/gateway-definition.ts';
 import type { Caller } from './caller.ts';
 import { shapeOfRelation, type Catalog, type PublishedApi } from './catalog.ts';
 import { Problem } from './problem.ts';
@@ -25,6 +25,8 @@ export interface View {
   readonly key: readonly string[];
   readonly columns: ReadonlyMap<string, ViewColumn>;
   readonly relations: ReadonlyMap<string, ViewRelation>;
+  /** Columns by which relations lead from and to it, whether the role sees them or not: no request can name them. */
+  readonly ties: readonly DatasetColumn[];
   /** As written in the project file. */
   readonly rows: string | undefined;
   readonly limit: { readonly default: number; readonly max: number };
@@ -66,12 +68,23 @@ function viewOfApi(catalog: Catalog, api: PublishedApi, granted: RoleDefinition,
           return view === undefined ? [] : [[name, { definition: relation, view }]];
         }),
     ),
+    ties: columnsNamed(shape.columns, tiesOf(catalog, definition)),
     rows: granted.rows,
     limit: definition.limit,
     reads: shape.reads,
     description: definition.description,
   };
 }
+
+/** Names of the columns on which relations of an API are, and those of others that lead to it. */
+function tiesOf({ apis }: Catalog, { name, relations }: ApiDefinition): ReadonlySet<string> {
+  const own = Object.values(relations).flatMap(({ on }) => on.map(([column]) => column));
+  const others = apis.flatMap(({ definition }) => Object.values(definition.relations)).filter(({ api }) => api === name);
+  return new Set([...own, ...others.flatMap(({ on }) => on.map(([, column]) => column))]);
+}
+
+const columnsNamed = (columns: readonly DatasetColumn[], names: ReadonlySet<string>): readonly DatasetColumn[] =>
+  columns.filter(({ name }) => names.has(name));
 
 function relationView(
   catalog: Catalog,
@@ -102,6 +115,7 @@ function relationView(
     key: [],
     columns: new Map(columns.map((column) => [column.name, viewColumn(column, undefined)])),
     relations: new Map(),
+    ties: columnsNamed(shape.columns, new Set(relation.on.map(([, column]) => column))),
     rows: undefined,
     limit: definition.limit,
     reads: shape.reads,
