@@ -4,6 +4,7 @@ import type { AuditEntry, Change, GatewayBooks } from '../connectors/gateway-boo
 import type { DatasetRead, DatasetRequest } from '../schema/dataset.ts';
 import type { GatewayDefinition } from '../schema/gateway-definition.ts';
 import type { IngestPending } from '../schema/ingest.ts';
+import type { StagingKeys } from '../staging/keys.ts';
 import type { Access, Caller } from './caller.ts';
 import type { Catalog } from './catalog.ts';
 
@@ -98,6 +99,8 @@ export interface GatewayContext {
   readonly runs: Runs;
   /** Folder of the project's staging. */
   readonly staging: string;
+  /** Encrypt what is put there. */
+  readonly stagingKeys?: StagingKeys | undefined;
   readonly log: GatewayLog;
   /** Aborted when the gateway drains: streams without an end of their own end then. */
   readonly draining: AbortSignal;

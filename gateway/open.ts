@@ -5,6 +5,7 @@ import type { GatewayBooks } from '../connectors/gateway-books.ts';
 import type { ConnectionDefinition } from '../schema/definition-parts.ts';
 import { MillraceError } from '../schema/errors.ts';
 import type { GatewayDefinition } from '../schema/gateway-definition.ts';
+import type { StagingKeys } from '../staging/keys.ts';
 import { openAccess } from './access/access.ts';
 import { createAnswers, type AskedWarehouse } from './answers/answers.ts';
 import { shareAnswers } from './answers/shared.ts';
@@ -33,6 +34,8 @@ export interface GatewayOptions {
   readonly runs: Runs;
   /** Folder of the project's staging. */
   readonly staging: string;
+  /** Encrypt what is put there. */
+  readonly stagingKeys?: StagingKeys | undefined;
   readonly log: GatewayLog;
   /** Parts besides the gateway's own. */
   readonly moreParts?: readonly Part[];
@@ -103,6 +106,7 @@ async function open(options: GatewayOptions, closing: Closing): Promise<Gateway>
     redis,
     runs,
     staging,
+    stagingKeys: options.stagingKeys,
     log,
     draining: drain.signal,
     count: (name, labels, by) => metrics.count(name, labels, by),

@@ -9,6 +9,7 @@ import { postAlert, postChange, type Message } from '../connectors/webhook/index
 import type { Alert } from '../schema/alert.ts';
 import type { ConnectionDefinition } from '../schema/definition.ts';
 import { openFolderStaging } from '../staging/folder.ts';
+import type { StagingKeys } from '../staging/keys.ts';
 import { ingestFolder } from '../staging/ingest-folder.ts';
 import { createScrubber, resolveSettings } from './secrets.ts';
 import { findStanding } from './standing.ts';
@@ -56,9 +57,14 @@ function withoutSignature(connection: ConnectionDefinition): ConnectionDefinitio
 }
 
 /** An ingest connection reads below staging what the gateway of the project has put there. */
-function withFolder(settings: unknown, { type, name }: ConnectionDefinition, project: string | undefined, staging: string): unknown {
+function withFolder(settings: unknown, { type, name }: ConnectionDefinition, project: string | undefined, place: StagingPlace): unknown {
   if (type !== 'ingest' || project === undefined || typeof settings !== 'object') return settings;
-  return { ...settings, folder: ingestFolder(resolve(staging), project, name) };
+  return { ...settings, folder: ingestFolder(resolve(place.folder), project, name), keys: place.keys };
+}
+
+interface StagingPlace {
+  readonly folder: string;
+  readonly keys: StagingKeys | undefined;
 }
 
 /** What activities work with, over one staging folder and one environment. */
@@ -70,14 +76,15 @@ export async function openDependencies(options: DependencyOptions): Promise<Depe
     for (const secret of found.secrets) secrets.add(secret);
     return found.settings;
   };
+  const keys = await readStagingKeys(environment);
   return {
     staging: await openFolderStaging(options.staging, {
-      keys: await readStagingKeys(environment),
+      keys,
       scratch: environment['MILLRACE_STAGING_SCRATCH'],
     }),
     openSource: async (connection, project) =>
       await connectorOf(connection.type, connection.name).openSource(
-        withFolder(await resolved(withoutSignature(connection)), connection, project, options.staging),
+        withFolder(await resolved(withoutSignature(connection)), connection, project, { folder: options.staging, keys }),
         connection.name,
       ),
     openWarehouse: async (connection) =>

@@ -3,6 +3,7 @@ import type { Datasets } from '../../connectors/datasets.ts';
 import type { Catalog } from '../../gateway/catalog.ts';
 import type { Gateway } from '../../gateway/open.ts';
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
+import { readStagingKeys } from '../payload-keys.ts';
 import { gatewayOf } from './gateway.ts';
 import { gatewayRuns } from './gateway-runs.ts';
 import type { Output } from './output.ts';
@@ -35,7 +36,15 @@ export async function startGateway({ project, client, level }: ServingOptions): 
     write: (line) => process.stderr.write(line),
   });
   const runs = gatewayRuns(project, given, client, await latestChange(definition));
-  return await openGateway({ definition, openBooks, openDatasets, runs, staging: project.staging, log });
+  return await openGateway({
+    definition,
+    openBooks,
+    openDatasets,
+    runs,
+    staging: project.staging,
+    stagingKeys: await readStagingKeys(process.env),
+    log,
+  });
 }
 
 /** Where a webhook begins that has never told anything. */

@@ -1,22 +1,44 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { Attempt, Page } from '../connector.ts';
 import type { Column } from '../../schema/column.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import { eventIdColumn } from './event-columns.ts';
 import { parseEventLine } from './event-line.ts';
 import { type AcceptedEvent, eventValues } from './event-values.ts';
+import { SegmentBroken, type SegmentKeys, SegmentSeal } from './sealed-segment.ts';
 import { sealedPath } from './segments.ts';
 
 const pageCharacters = 1 << 18;
+/** The most that a sealed segment's header can have. */
+const longestHeader = 512;
 
 /** A row of the one CSV. */
 const csvLine = (values: readonly (string | null)[]): string =>
   `${values.map((value) => (value === null ? '' : `"${value.replaceAll('"', '""')}"`)).join(',')}\n`;
 
+const damaged = (path: string): MillraceError =>
+  new MillraceError('config', `${path} is damaged: it was changed after it was written; bring it back from a copy, or remove it`);
+
+/** What a segment holds, decrypted where it is sealed. */
+async function* bytesOf(path: string, keys: SegmentKeys | undefined): AsyncGenerator<Buffer> {
+  await using handle = await open(path, 'r');
+  const head = Buffer.alloc(longestHeader);
+  const { bytesRead } = await handle.read(head, 0, longestHeader, 0);
+  const seal = SegmentSeal.read(head.subarray(0, bytesRead), keys);
+  if (seal === undefined) return yield* handle.createReadStream({ start: 0, autoClose: false, highWaterMark: 1 << 18 });
+  const { size } = await handle.stat();
+  const { buffer } = await handle.read(Buffer.alloc(size), 0, size, 0);
+  for (const { bytes, isLast } of seal.frames(buffer)) {
+    if (isLast) return;
+    yield bytes;
+  }
+  throw damaged(path);
+}
+
 /** The lines of a file; what has no end is none. */
-async function* linesOf(path: string): AsyncGenerator<string> {
+async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let pending: Buffer = Buffer.alloc(0);
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 })) {
+  for await (const chunk of chunks) {
     const bytes: Buffer = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
     let start = 0;
     for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
@@ -27,28 +49,35 @@ async function* linesOf(path: string): AsyncGenerator<string> {
   }
 }
 
-async function* eventsOf(folder: string, no: number): AsyncGenerator<AcceptedEvent> {
+function explain(error: unknown, path: string): unknown {
+  if (error instanceof SegmentBroken) return new MillraceError('config', `The events in ${path} can't be read: it ${error.message}.`);
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+    return new MillraceError('conflict', `${path} is gone since the load was planned; it is planned again`, { cause: error });
+  return error;
+}
+
+async function* eventsOf({ folder, keys }: Segments, no: number): AsyncGenerator<AcceptedEvent> {
   const path = sealedPath(folder, no);
   try {
-    for await (const line of linesOf(path)) {
+    for await (const line of linesOf(bytesOf(path, keys))) {
       const event = parseEventLine(line);
-      if (event === undefined)
-        throw new MillraceError(
-          'config',
-          `${path} is damaged: it was changed after it was written; bring it back from a copy, or remove the line`,
-        );
+      if (event === undefined) throw damaged(path);
       yield event;
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-      throw new MillraceError('conflict', `${path} is gone since the load was planned; it is planned again`, { cause: error });
-    throw error;
+    throw explain(error, path);
   }
+}
+
+/** Where segments are, and the keys for those that are sealed. */
+interface Segments {
+  readonly folder: string;
+  readonly keys: SegmentKeys | undefined;
 }
 
 /** Reads segments from one number to another as the one CSV. */
 export async function* readSegments(
-  folder: string,
+  segments: Segments,
   { from, to }: { readonly from: number; readonly to: number },
   { columns, key }: { readonly columns: readonly Column[]; readonly key: string },
   attempt: Attempt,
@@ -57,7 +86,7 @@ export async function* readSegments(
   let rows = 0;
   let text = '';
   for (let no = from; no <= to; no += 1) {
-    for await (const event of eventsOf(folder, no)) {
+    for await (const event of eventsOf(segments, no)) {
       const values = eventValues(event, columns);
       if (values[keyAt] === null)
         throw new MillraceError(

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { size } from '../../schema/quantity.ts';
 import { signatureSettings } from '../../schema/signature.ts';
+import type { SegmentKeys } from './sealed-segment.ts';
 
 /** What a setting of an ingest connection is when the file doesn't give it. */
 export const ingestDefaults = { max_pending: '1 GB' } as const;
@@ -32,6 +33,6 @@ export const ingestSettings = z
   .describe('Events over HTTP, durable before they are answered.');
 export type IngestSettings = z.infer<typeof ingestSettings>;
 
-/** What the connector is opened with: the worker adds where the gateway of the project puts the events. */
-export const openedIngestSettings = ingestSettings.extend({ folder: z.string().optional() });
+/** What the connector is opened with: the worker adds where the gateway of the project puts the events, and the keys of staging. */
+export const openedIngestSettings = ingestSettings.extend({ folder: z.string().optional(), keys: z.custom<SegmentKeys>().optional() });
 export type OpenedIngestSettings = z.infer<typeof openedIngestSettings>;

@@ -67,12 +67,12 @@ async function planEvents(name: string, { folder }: OpenedIngestSettings, reques
   };
 }
 
-function read({ folder }: OpenedIngestSettings, { partition, plan, stream }: ReadRequest, attempt: Attempt) {
+function read({ folder, keys }: OpenedIngestSettings, { partition, plan, stream }: ReadRequest, attempt: Attempt) {
   if (folder === undefined) throw new TypeError('segments are read where the worker knows their folder');
   const [key = ''] = stream.key;
   return {
     format: { kind: 'csv' as const },
-    pages: readSegments(folder, rangeSchema.parse(partition.range), { columns: plan.columns, key }, attempt),
+    pages: readSegments({ folder, keys }, rangeSchema.parse(partition.range), { columns: plan.columns, key }, attempt),
   };
 }
 

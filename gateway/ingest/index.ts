@@ -13,7 +13,7 @@ interface Door {
 }
 
 async function openDoors(context: GatewayContext): Promise<ReadonlyMap<string, Door>> {
-  const { definition, staging, log, runs } = context;
+  const { definition, staging, stagingKeys: keys, log, runs } = context;
   const doors = new Map<string, Door>();
   for (const ingest of definition.ingests) {
     const { name } = ingest.connection;
@@ -22,6 +22,7 @@ async function openDoors(context: GatewayContext): Promise<ReadonlyMap<string, D
       const intake = await Intake.open({
         definition: ingest,
         folder,
+        keys,
         log,
         wake: async (pending) => await runs.wakeIngest(name, pending),
       });

@@ -1,4 +1,5 @@
 import { followEventSchema, type EventSchema } from '../../connectors/ingest/event-schema.ts';
+import type { SegmentKeys } from '../../connectors/ingest/sealed-segment.ts';
 import { makeIngestFolder, setReaders } from '../../connectors/ingest/segments.ts';
 import { ingestDefaults, ingestSettings, type IngestSettings } from '../../connectors/ingest/settings.ts';
 import type { IngestDefinition } from '../../schema/gateway-definition.ts';
@@ -15,6 +16,8 @@ export interface IntakeOptions {
   readonly definition: IngestDefinition;
   /** `ingestFolder` of the connection. */
   readonly folder: string;
+  /** Encrypts what is stored. */
+  readonly keys?: SegmentKeys | undefined;
   readonly log: GatewayLog;
   wake(pending: IngestPending): Promise<void>;
   /** Milliseconds; what a test wants otherwise. */
@@ -67,6 +70,7 @@ export class Intake implements AsyncDisposable {
     });
     this.#writer = new SegmentWriter(folder, {
       ...segmentDefaults,
+      keys: options.keys,
       ...(sealEvery === undefined ? {} : { sealEvery }),
       onSealed: (no, bytes) => {
         this.#pending.add(no, bytes);
@@ -106,7 +110,7 @@ export class Intake implements AsyncDisposable {
 
   async #look(): Promise<void> {
     try {
-      await recoverSegments(this.#options.folder, () => [this.#writer.path]);
+      await recoverSegments(this.#options.folder, () => [this.#writer.path], this.#options.keys);
       if ((await this.#pending.look()).segments > 0) this.#waker.ask();
     } catch (error) {
       this.#options.log.warn({ ingest: this.name, error: String(error) }, 'the folder of events can not be read');

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type SegmentKeys, SegmentSeal } from '../../connectors/ingest/sealed-segment.ts';
 import { openSegments, sealSegment, syncFolder } from '../../connectors/ingest/segments.ts';
 import { ownPrefix } from './owner.ts';
 
@@ -9,6 +10,8 @@ export interface SegmentWriterOptions {
   readonly sealEvery: number;
   /** The same by size. */
   readonly sealBytes: number;
+  /** Encrypts what is written. */
+  readonly keys?: SegmentKeys | undefined;
   readonly onSealed: (no: number, bytes: number) => void;
   readonly onFault: (error: unknown) => void;
 }
@@ -19,8 +22,12 @@ interface Segment {
   readonly path: string;
   readonly handle: FileHandle;
   readonly inode: number;
+  /** Where it is encrypted. */
+  readonly seal: SegmentSeal | undefined;
   /** Bytes that are durable. */
   size: number;
+  /** Writes that are durable. */
+  writes: number;
 }
 
 interface Waiting {
@@ -93,8 +100,9 @@ export class SegmentWriter {
 
   async #write(bytes: Buffer): Promise<void> {
     const segment = (this.#segment ??= await this.#open());
+    const stored = storedBytes(segment, bytes);
     try {
-      await segment.handle.appendFile(bytes);
+      await segment.handle.appendFile(stored);
       await segment.handle.datasync();
     } catch (error) {
       await this.#retreat(segment);
@@ -105,7 +113,8 @@ export class SegmentWriter {
       await this.#leave(segment);
       throw gone();
     }
-    segment.size += bytes.byteLength;
+    segment.size += stored.byteLength;
+    segment.writes += 1;
   }
 
   async #open(): Promise<Segment> {
@@ -115,7 +124,8 @@ export class SegmentWriter {
     try {
       await syncFolder(folder);
       const { ino } = await handle.stat();
-      return { path, handle, inode: ino, size: 0 };
+      const { keys } = this.#options;
+      return { path, handle, inode: ino, seal: keys === undefined ? undefined : SegmentSeal.make(keys), size: 0, writes: 0 };
     } catch (error) {
       await handle.close();
       await rm(path, { force: true });
@@ -143,10 +153,28 @@ export class SegmentWriter {
     this.#timer = undefined;
     const segment = this.#segment;
     if (segment === undefined) return;
-    await this.#leave(segment);
+    try {
+      await finish(segment);
+    } finally {
+      await this.#leave(segment);
+    }
     if (segment.size === 0) return await rm(segment.path, { force: true });
     this.#options.onSealed(await sealSegment(this.#folder, segment.path), segment.size);
   }
+}
+
+/** Bytes as they go to disk. */
+function storedBytes({ seal, size, writes }: Segment, bytes: Buffer): Buffer {
+  if (seal === undefined) return bytes;
+  const frame = seal.frame(writes, bytes);
+  return size === 0 ? Buffer.concat([seal.header, frame]) : frame;
+}
+
+/** Without its end, a segment that is encrypted isn't whole. */
+async function finish({ handle, seal, size, writes }: Segment): Promise<void> {
+  if (seal === undefined || size === 0) return;
+  await handle.appendFile(seal.end(writes));
+  await handle.datasync();
 }
 
 async function inodeOf(path: string): Promise<number | undefined> {

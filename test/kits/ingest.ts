@@ -9,6 +9,7 @@ import { Problem } from '../../gateway/problem.ts';
 import type { IngestPending } from '../../schema/ingest.ts';
 import type { ConnectionDefinition, PipelineDefinition } from '../../schema/definition.ts';
 import { ingestFolder } from '../../staging/ingest-folder.ts';
+import type { StagingKeys } from '../../staging/keys.ts';
 import { pipelineOf } from '../pipeline-kit.ts';
 
 /** A schema with a column of each kind. */
@@ -54,18 +55,20 @@ export interface IngestGatewayOptions {
   readonly schema?: object;
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly pipelines?: readonly string[];
+  readonly keys?: StagingKeys | undefined;
   readonly wake?: (connection: string, pending?: IngestPending) => Promise<void>;
 }
 
 /** Only what the part of ingest asks for. */
 export function ingestContext(
   connection: ConnectionDefinition,
-  { project = 'test', staging = '', pipelines = ['clicks'], wake = async () => undefined }: IngestGatewayOptions,
+  { project = 'test', staging = '', pipelines = ['clicks'], keys, wake = async () => undefined }: IngestGatewayOptions,
 ): GatewayContext {
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const context: Partial<GatewayContext> = {
     definition: { project, ingests: [{ connection, pipelines }] } as unknown as GatewayContext['definition'],
     staging,
+    stagingKeys: keys,
     log,
     runs: { wakeIngest: wake, wakeWebhook: async () => undefined, start: async () => ({ workflowId: '', runId: '' }) },
     limits: { take: async () => ({}) },
