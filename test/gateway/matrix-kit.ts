@@ -31,6 +31,7 @@ export const relationsOf = (api: string): readonly (readonly [string, SampleRela
 /** A gateway over the sample, and what each caller must get of it. */
 export interface Matrix extends AsyncDisposable {
   readonly gateway: TestGateway;
+  readonly reads: () => number;
   readonly oracle: Oracle;
   readonly callers: readonly SampleCaller[];
   readonly pairs: readonly Pair[];
@@ -50,7 +51,7 @@ export interface Matrix extends AsyncDisposable {
 }
 
 export async function openMatrix(): Promise<Matrix> {
-  const { gateway, callers } = await openSample();
+  const { gateway, callers, reads } = await openSample();
   const oracle = createOracle(gateway);
   const pairs = callers.flatMap((caller) => Object.keys(apis).map((api) => ({ caller, api, seen: seenOf(api, caller.role) })));
   const ask: Matrix['ask'] = async ({ token }, path, more = {}) => {
@@ -62,6 +63,7 @@ export async function openMatrix(): Promise<Matrix> {
   };
   return {
     gateway,
+    reads,
     oracle,
     callers,
     pairs,

@@ -1,3 +1,4 @@
+import { connectorOf } from '../../connectors/registry.ts';
 import { openTestGateway, type TestGateway } from '../gateway-kit.ts';
 
 /** A part of the project file, as much of it as decides on who sees what. */
@@ -171,8 +172,16 @@ const callers: readonly Omit<SampleCaller, 'token'>[] = [
 
 export const maskKey = 'a key of the matrix, long enough to be one';
 
+export interface Sample {
+  readonly gateway: TestGateway;
+  readonly callers: readonly SampleCaller[];
+  /** Statements that the warehouse was asked until now. */
+  readonly reads: () => number;
+}
+
 /** A gateway over the sample, with limits that nothing here meets. */
-export async function openSample(): Promise<{ readonly gateway: TestGateway; readonly callers: readonly SampleCaller[] }> {
+export async function openSample(): Promise<Sample> {
+  let reads = 0;
   const tables = Object.entries(datasets).map(([table, columns]) => {
     const key = Object.values(apis).find(({ dataset }) => dataset === table)?.key;
     const primary = key === undefined ? '' : `, PRIMARY KEY (${[key].flat().join()})`;
@@ -192,10 +201,21 @@ export async function openSample(): Promise<{ readonly gateway: TestGateway; rea
     },
     gateway: { rate: { role: generous, all: generous }, mask_key: '${env:MASK_KEY}', concurrency: 200, connections: 6 },
     environment: { MASK_KEY: maskKey },
+    options: {
+      async openDatasets({ type, name, settings }, options) {
+        const opened = await connectorOf(type, name).openDatasets(settings, name, options);
+        const read = opened.read.bind(opened);
+        const counted: typeof read = async (...given) => {
+          reads += 1;
+          return await read(...given);
+        };
+        return Object.assign(opened, { read: counted });
+      },
+    },
   });
   const withTokens = callers.map(async (caller) => ({
     ...caller,
     token: caller.role === 'anonymous' ? undefined : await gateway.token({ role: caller.role, claims: caller.claims }),
   }));
-  return { gateway, callers: await Promise.all(withTokens) };
+  return { gateway, callers: await Promise.all(withTokens), reads: () => reads };
 }
