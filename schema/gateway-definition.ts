@@ -78,7 +78,7 @@ export interface GatewayDefinition {
   /** A reference, as are all secrets here. */
   readonly redis?: string;
   readonly maskKey?: string;
-  readonly rate: { readonly role: Rate; readonly all: Rate };
+  readonly rate: { readonly role: Rate; readonly all: Rate; readonly ingest: Rate };
   /** Milliseconds. */
   readonly timeout: number;
   readonly exportTimeout: number;

@@ -11,7 +11,7 @@ export const gatewayDefaults = {
   body: '1 MB',
   concurrency: 64,
   connections: 10,
-  rate: { role: '6000/min', all: '60000/min' },
+  rate: { role: '6000/min', all: '60000/min', ingest: '600000/min' },
   cache_size: '64 MB',
   audit: '365 days',
   max_cost: 10_000,
@@ -97,7 +97,13 @@ export const gatewaySettings = z
     rate: z
       .strictObject({
         role: rate().meta({ description: 'Requests of all callers of a role.', default: gatewayDefaults.rate.role }).optional(),
-        all: rate().meta({ description: 'Requests of everybody.', default: gatewayDefaults.rate.all }).optional(),
+        all: rate().meta({ description: 'Requests of everybody, but for events.', default: gatewayDefaults.rate.all }).optional(),
+        ingest: rate()
+          .meta({
+            description: 'Requests of one token, or of all that are signed, at one ingest connection; a batch is one.',
+            default: gatewayDefaults.rate.ingest,
+          })
+          .optional(),
       })
       .describe('Limits beside those of each API.')
       .optional(),

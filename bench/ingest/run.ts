@@ -18,7 +18,6 @@ connections:
   clicks: { type: ingest, schema: ./event.json, key: event_id }
 gateway:
   listen: 127.0.0.1:8098
-  rate: { role: 100000000/min, all: 100000000/min }
 pipelines:
   clicks: { from: clicks, to: warehouse.events, streams: { clicks: { mode: append } } }
 `;

@@ -141,7 +141,11 @@ function limitsOf(settings: GatewaySettings): Limits {
   const { rate: defaultRate, ...defaults } = gatewayDefaults;
   const given = layered<Quantities>(defaults, settings);
   return {
-    rate: { role: toRate(settings.rate?.role ?? defaultRate.role), all: toRate(settings.rate?.all ?? defaultRate.all) },
+    rate: {
+      role: toRate(settings.rate?.role ?? defaultRate.role),
+      all: toRate(settings.rate?.all ?? defaultRate.all),
+      ingest: toRate(settings.rate?.ingest ?? defaultRate.ingest),
+    },
     timeout: accepted(parseDuration, given.timeout),
     exportTimeout: accepted(parseDuration, given.export_timeout),
     bodyBytes: accepted(parseSize, given.body),

@@ -52,7 +52,7 @@ export class GatewayLimits implements Limits {
   async take(api: string, caller: Caller): Promise<Readonly<Record<string, string>>> {
     const own = await this.#take('token', this.#rateOf(api, caller), `${this.#names.has(api) ? api : 'other'} ${caller.id}`);
     const { rate } = this.#definition;
-    // Events have the limit of all to themselves: readers and writers don't take it from each other.
+    // Readers and writers don't take the limit of all from each other.
     if (api.startsWith('ingest:')) return own;
     await Promise.all([
       caller.role === undefined ? undefined : this.#take('role', rate.role, caller.role),
@@ -62,7 +62,7 @@ export class GatewayLimits implements Limits {
   }
 
   #rateOf(name: string, caller: Caller): Rate {
-    if (name.startsWith('ingest:')) return this.#definition.rate.all;
+    if (name.startsWith('ingest:')) return this.#definition.rate.ingest;
     const rates = this.#apis.get(name)?.rates ?? {};
     const role = caller.role ?? '*';
     return (Object.hasOwn(rates, role) ? rates[role] : rates['*']) ?? otherRate;

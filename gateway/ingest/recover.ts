@@ -97,7 +97,7 @@ async function abandoned(folder: string, inUse: () => readonly (string | undefin
 export async function recoverSegments(
   folder: string,
   inUse: () => readonly (string | undefined)[],
-  keys?: SegmentKeys | undefined,
+  keys?: SegmentKeys,
 ): Promise<number> {
   let recovered = 0;
   let fault: unknown;

@@ -105,7 +105,7 @@ describe('project file: apis and gateway', () => {
       redis: 'redis://:${env:REDIS_PASSWORD}@cache:6379',
       maskKey: `\${file:${folder.path}/mask.key}`,
       graphql: { maxDepth: 4, maxCost: 10_000, graphiql: true },
-      rate: { role: { requests: 100, per: 1000 }, all: { requests: 60_000, per: 60_000 } },
+      rate: { role: { requests: 100, per: 1000 }, all: { requests: 60_000, per: 60_000 }, ingest: { requests: 600_000, per: 60_000 } },
       timeout: 2000,
       exportTimeout: 300_000,
       bodyBytes: 65_536,

@@ -32,7 +32,11 @@ export const definitionOf = (over: Partial<GatewayDefinition> = {}): GatewayDefi
   listen: { host: '127.0.0.1', port: 0 },
   behindProxy: false,
   cors: [],
-  rate: { role: { requests: 100_000, per: minute }, all: { requests: 1_000_000, per: minute } },
+  rate: {
+    role: { requests: 100_000, per: minute },
+    all: { requests: 1_000_000, per: minute },
+    ingest: { requests: 1_000_000, per: minute },
+  },
   timeout: 5_000,
   exportTimeout: 300_000,
   bodyBytes: 1_000_000,

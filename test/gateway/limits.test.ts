@@ -85,7 +85,10 @@ function promises(open: (over?: Partial<GatewayDefinition>) => GatewayLimits): v
   });
 
   it('count for a role, and for all; what a token has too many of counts for nobody else', async () => {
-    const limits = open({ project: 'roles', rate: { role: { requests: 6, per: minute }, all: { requests: 8, per: minute } } });
+    const limits = open({
+      project: 'roles',
+      rate: { role: { requests: 6, per: minute }, all: { requests: 8, per: minute }, ingest: { requests: 1, per: minute } },
+    });
     assert.equal(await allowed(limits, 'customers', caller('token:a')), 3);
     for (let no = 0; no < 20; no++) await refusalOf(limits, 'customers', caller('token:a'));
     assert.equal(await allowed(limits, 'customers', caller('token:b')), 3);
@@ -97,7 +100,8 @@ function promises(open: (over?: Partial<GatewayDefinition>) => GatewayLimits): v
   });
 
   it('count events, changes and triggers too; events leave the limit of all to readers', async () => {
-    const limits = open({ project: 'events', rate: { role: { requests: 50, per: minute }, all: { requests: 700, per: minute } } });
+    const rate = { role: { requests: 50, per: minute }, all: { requests: 650, per: minute }, ingest: { requests: 700, per: minute } };
+    const limits = open({ project: 'events', rate });
     assert.equal(await allowed(limits, 'ingest:clicks', caller('token:i', null)), 700);
     assert.equal(await allowed(limits, 'trigger:deploy', caller('token:t', null)), 600);
     assert.equal(await allowed(limits, 'changes', caller('token:x')), 50);
@@ -117,7 +121,7 @@ describe('limits of the gateway', () => {
     it('cost less than 20 µs a request', async () => {
       const many = { requests: 1e9, per: minute };
       const limits = new GatewayLimits(
-        definitionOf({ apis: [apiOf('big', { support: all }, { rates: { '*': many } })], rate: { role: many, all: many } }),
+        definitionOf({ apis: [apiOf('big', { support: all }, { rates: { '*': many } })], rate: { role: many, all: many, ingest: many } }),
         undefined,
       );
       const callers = Array.from({ length: 100 }, (_, no) => caller(`token:${no}`));
