@@ -167,6 +167,14 @@ export interface DatasetAggregate {
 /** Several reads in one statement: the JSON object of their answers (GraphQL's root), or one answer as it is. */
 export type DatasetRequest = DatasetRead | DatasetAggregate | { readonly kind: 'object'; readonly members: readonly RootMember[] };
 
+/** The one row of a read whose columns of `sort`, its key, are equal to these. Requests for many keys have the same object as `read`. */
+export interface DatasetRow {
+  readonly kind: 'row';
+  /** Of the shape `one`, without a filter. */
+  readonly read: DatasetRead;
+  readonly key: readonly string[];
+}
+
 export type RootMember =
   | { readonly kind: 'constant'; readonly as: string; readonly value: string }
   | { readonly kind: 'member'; readonly as: string; readonly request: DatasetRequest };

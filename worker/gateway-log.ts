@@ -12,10 +12,41 @@ function prettyLine(level: string, message: string, fields: Fields): string {
   return `${new Date().toTimeString().slice(0, 8)} ${level.padEnd(5)} ${message}${details === '' ? '' : ` (${details})`}\n`;
 }
 
-/** The gateway's log: JSON lines, or lines for people. */
+/** Milliseconds that a line waits for more, and characters that wait at most. */
+const longestWait = 20;
+const mostWaiting = 64 * 1024;
+
+interface Lines {
+  add(line: string): void;
+  /** Writes what waits. */
+  flush(): void;
+}
+
+/** Gathers lines: to scrub and write each by itself would take longer than to answer from what is kept. */
+function gatherLines({ scrub, write }: Pick<LogOptions, 'scrub' | 'write'>): Lines {
+  let waiting = '';
+  let timer: NodeJS.Timeout | undefined;
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    const text = waiting;
+    waiting = '';
+    if (text !== '') write(scrub(text));
+  };
+  return {
+    add(line) {
+      waiting += line;
+      if (waiting.length > mostWaiting) flush();
+      else timer ??= setTimeout(flush, longestWait);
+    },
+    flush,
+  };
+}
+
+/** The gateway's log: JSON lines, or lines for people. Warnings and errors are written at once, others within some milliseconds. */
 export function createGatewayLog(options: LogOptions): GatewayLog {
   const { project, level, pretty } = options;
-  const write = (line: string): void => options.write(options.scrub(line));
+  const lines = gatherLines(options);
   const json = pino(
     {
       level,
@@ -24,12 +55,13 @@ export function createGatewayLog(options: LogOptions): GatewayLog {
       formatters: { level: (label) => ({ level: label }) },
       messageKey: 'message',
     },
-    { write },
+    { write: (line: string) => lines.add(line) },
   );
   const put = (name: 'info' | 'warn' | 'error', fields: Fields, message: string): void => {
     if (!json.isLevelEnabled(name)) return;
-    if (pretty === true) write(prettyLine(name, message, fields));
+    if (pretty === true) lines.add(prettyLine(name, message, fields));
     else json[name](fields, message);
+    if (name !== 'info') lines.flush();
   };
   return {
     info: (fields, message) => put('info', fields, message),

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Datasets } from '../../connectors/datasets.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { LiveCatalog } from '../catalog-refresh.ts';
@@ -29,7 +29,7 @@ export interface AnswersOptions {
   readonly metrics: Metrics;
 }
 
-const etagOf = (body: string): string => `"${createHash('sha1').update(body).digest('base64url')}"`;
+const etagOf = (body: string): string => `"${hash('sha1', body, 'base64url')}"`;
 
 const answerOf = ({ body, etag }: KeptAnswer, state: Answer['state']): Answer => ({ body, etag, cached: state === 'hit', state });
 
@@ -60,7 +60,7 @@ export function createAnswers(options: AnswersOptions): Answers {
   }
 
   /** Asks the warehouse; once more with new shapes when those that the request was made from are old. */
-  async function ask({ datasets }: AskedWarehouse, call: AnswerCall, signal: AbortSignal): Promise<string> {
+  async function ask({ datasets }: AskedWarehouse, call: AnswerCall, signal: AbortSignal | undefined): Promise<string> {
     try {
       return await datasets.read(call.request(), signal);
     } catch (error) {
@@ -74,7 +74,7 @@ export function createAnswers(options: AnswersOptions): Answers {
     call: AnswerCall,
     warehouse: AskedWarehouse,
     keeping: Keeping | undefined,
-    signal: AbortSignal,
+    signal: AbortSignal | undefined,
   ): Promise<KeptAnswer> {
     const { generation, fingerprint } = catalog;
     const key = questionOf(call);

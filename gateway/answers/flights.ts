@@ -1,7 +1,8 @@
 /** A question under way. */
 interface Flight<T> {
   readonly answer: Promise<T>;
-  readonly controller: AbortController;
+  /** None where the first who asked can't go: it waits to the end. */
+  readonly controller: AbortController | undefined;
   /** Whether the one who comes now may take its answer. */
   readonly isGood: () => boolean;
   waiting: number;
@@ -13,7 +14,7 @@ export interface Flights<T> {
    * The answer to the question under way under this key, or of `ask`. What is asked is given up when all who wait for it have gone.
    * Throws the reason of `signal` when that is aborted.
    */
-  join(key: string, ask: (signal: AbortSignal) => Promise<T>, isGood: () => boolean, signal?: AbortSignal): Joined<T>;
+  join(key: string, ask: (signal: AbortSignal | undefined) => Promise<T>, isGood: () => boolean, signal?: AbortSignal): Joined<T>;
   /** Callers who wait for an answer. */
   readonly waiting: number;
 }
@@ -26,9 +27,9 @@ export interface Joined<T> {
 export function createFlights<T>(): Flights<T> {
   const flights = new Map<string, Flight<T>>();
 
-  function begin(key: string, ask: (signal: AbortSignal) => Promise<T>, isGood: () => boolean): Flight<T> {
-    const controller = new AbortController();
-    const flight: Flight<T> = { answer: ask(controller.signal), controller, isGood, waiting: 0 };
+  function begin(key: string, ask: (signal: AbortSignal | undefined) => Promise<T>, isGood: () => boolean, canGo: boolean): Flight<T> {
+    const controller = canGo ? new AbortController() : undefined;
+    const flight: Flight<T> = { answer: ask(controller?.signal), controller, isGood, waiting: 0 };
     flights.set(key, flight);
     const land = (): void => forget(key, flight);
     flight.answer.then(land, land);
@@ -43,7 +44,7 @@ export function createFlights<T>(): Flights<T> {
     flight.waiting -= 1;
     if (flight.waiting > 0) return;
     forget(key, flight);
-    flight.controller.abort();
+    flight.controller?.abort();
   }
 
   return {
@@ -52,7 +53,7 @@ export function createFlights<T>(): Flights<T> {
     },
     join(key, ask, isGood, signal) {
       const found = flights.get(key);
-      const flight = found?.isGood() === true ? found : begin(key, ask, isGood);
+      const flight = found?.isGood() === true ? found : begin(key, ask, isGood, signal !== undefined);
       flight.waiting += 1;
       const answer = signal === undefined ? flight.answer : untilGone(flight.answer, signal, () => leave(key, flight));
       return { isFirst: flight !== found, answer };

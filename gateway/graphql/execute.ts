@@ -16,7 +16,7 @@ type Part = { readonly kind: 'typename'; readonly as: string } | { readonly kind
 interface ReadPart {
   readonly kind: 'read';
   readonly warehouse: string;
-  readonly members: RootMember[];
+  readonly request: { readonly kind: 'object'; readonly members: RootMember[] };
 }
 
 /** An operation, ready to be answered. */
@@ -62,8 +62,8 @@ export function planOperation(call: OperationCall): OperationPlan {
 function addPart(parts: Part[], part: Part): void {
   const last = parts.at(-1);
   if (last?.kind !== 'read') parts.push(part);
-  else if (part.kind === 'read' && part.warehouse === last.warehouse) last.members.push(...part.members);
-  else if (part.kind === 'typename') last.members.push({ kind: 'constant', as: part.as, value: 'Query' });
+  else if (part.kind === 'read' && part.warehouse === last.warehouse) last.request.members.push(...part.request.members);
+  else if (part.kind === 'typename') last.request.members.push({ kind: 'constant', as: part.as, value: 'Query' });
   else parts.push(part);
 }
 
@@ -72,7 +72,11 @@ function partOf(call: OperationCall, planner: Planner, field: Selected): Part {
   const root = call.role.roots.get(field.name);
   if (root === undefined) return { kind: 'text', json: introspected(call, field) };
   const { view } = root.kind === 'aggregate' ? root.groups.rows : root.rows;
-  return { kind: 'read', warehouse: view.warehouse, members: [{ kind: 'member', as: field.as, request: planner.root(field) }] };
+  return {
+    kind: 'read',
+    warehouse: view.warehouse,
+    request: { kind: 'object', members: [{ kind: 'member', as: field.as, request: planner.root(field) }] },
+  };
 }
 
 /** `__schema` and `__type` are answered from the schema alone. */
@@ -116,7 +120,7 @@ export async function answer(plan: OperationPlan, answers: Answers, { question, 
       warehouse: part.warehouse,
       apis,
       reads,
-      request: () => ({ kind: 'object', members: sameRead(again(), part, index).members }),
+      request: () => sameRead(again(), part, index).request,
     });
   const [first] = parts;
   if (parts.length === 1 && first?.kind === 'read') {

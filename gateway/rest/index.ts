@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
-import type { Filter } from '../../schema/dataset.ts';
 import { viewFor } from '../access/views.ts';
 import type { GatewayContext, Part } from '../context.ts';
 import { badRequest, notFound, Problem, type Detail } from '../problem.ts';
@@ -125,30 +124,28 @@ async function get(context: GatewayContext, questions: Questions, asked: Asked):
   const { request, reply, view, path } = asked;
   formatOf(request.headers.accept, ['json']);
   const { views } = questions.get(asked);
-  const filter = keyFilter(view, path);
+  const key = keyOf(view, path);
   const answer = await context.answers.read({
     ...callOf(request, views, request.url),
-    request: () => ({ ...questions.get(again(context, asked)).read, filter }),
+    request: () => ({ kind: 'row', read: questions.get(again(context, asked)).read, key }),
   });
   if (answer.body === 'null') throw notFound('row of that key');
   return sendJson(context, request, reply, view.name, answer);
 }
 
 /** The key of a path: one segment for each of its columns. */
-function keyFilter(view: View, path: string): Filter {
+function keyOf(view: View, path: string): readonly string[] {
   const segments = path.split('/').slice(3).map(segmentOf);
   if (segments.length !== view.key.length) throw notFound(`row: the key is ${view.key.join('/')}`);
   const errors: Detail[] = [];
-  const filters = view.key.map((name, index): Filter => {
+  view.key.forEach((name, index) => {
     const value = segments[index] ?? '';
     const column = view.columns.get(name)?.column;
     const wrong = column === undefined ? 'is not there' : wrongValue(column, value);
     if (wrong !== undefined) errors.push({ at: name, message: wrong });
-    return { kind: 'compare', column: name, op: 'eq', value };
   });
   if (errors.length > 0) throw badRequest(errors);
-  const [only] = filters;
-  return filters.length === 1 && only !== undefined ? only : { kind: 'and', filters };
+  return segments;
 }
 
 function segmentOf(text: string): string {

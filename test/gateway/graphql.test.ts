@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { connectorOf } from '../../connectors/registry.ts';
-import type { DatasetRequest } from '../../schema/dataset.ts';
+import type { DatasetRequest, DatasetRow } from '../../schema/dataset.ts';
 import { openShop, type Shop } from './graphql-kit.ts';
 
 describe('GraphQL', () => {
   let shop: Shop;
-  const requests: DatasetRequest[] = [];
+  const requests: (DatasetRequest | DatasetRow)[] = [];
 
   before(async () => {
     shop = await openShop({

@@ -1,16 +1,16 @@
 import { MillraceError } from '../../../schema/errors.ts';
-import type { DatasetRequest, DatasetShape, DatasetSource } from '../../../schema/dataset.ts';
+import type { DatasetRequest, DatasetRow, DatasetShape, DatasetSource } from '../../../schema/dataset.ts';
 import type { Datasets, DatasetsOptions } from '../../datasets.ts';
 import type { PostgresSettings } from '../settings.ts';
-import { compile, compileEstimate, estimatedReads } from './compile.ts';
 import { describeDataset } from './describe.ts';
 import { exportRows } from './export.ts';
 import { readFailed } from './failures.ts';
+import { keepStatements, type ReadyStatement } from './kept-statements.ts';
 import { estimateSubject } from './page-sql.ts';
 import { runPrepared } from './prepared.ts';
 import { requireSession, roleNotes } from './role.ts';
 import { SessionPool, type PooledSession, type SessionOptions } from './session-pool.ts';
-import type { CompiledStatement } from './statement.ts';
+import { statementName, type CompiledStatement } from './statement.ts';
 
 /** Datasets of a PostgreSQL warehouse; sessions are opened when they are first needed. */
 export async function openDatasets(settings: PostgresSettings, name: string, options: DatasetsOptions): Promise<Datasets> {
@@ -28,11 +28,13 @@ class PostgresDatasets implements Datasets {
   readonly #session: SessionOptions;
   readonly #options: DatasetsOptions;
   readonly #pool: SessionPool;
+  readonly #statementOf: (request: DatasetRequest | DatasetRow) => ReadyStatement;
 
   constructor(session: SessionOptions, options: DatasetsOptions) {
     this.#session = session;
     this.#options = options;
     this.#pool = new SessionPool(session, options.connections);
+    this.#statementOf = keepStatements(options.maskKey);
   }
 
   get waiting(): number {
@@ -52,12 +54,11 @@ class PostgresDatasets implements Datasets {
     return await this.#using(undefined, async ({ session }) => await describeDataset(session, source, what));
   }
 
-  async read(request: DatasetRequest, signal?: AbortSignal): Promise<string> {
-    const compiled = compile(request, this.#options.maskKey);
-    const estimates = estimatedReads(request).map(compileEstimate);
+  async read(request: DatasetRequest | DatasetRow, signal?: AbortSignal): Promise<string> {
+    const statement = this.#statementOf(request);
     return await this.#using(signal, async (pooled) => {
-      const values = estimates.length === 0 ? compiled.values : await this.#estimated(pooled, compiled, estimates);
-      return (await this.#run(pooled, compiled, values)) ?? 'null';
+      const values = statement.estimates.length === 0 ? statement.values : await this.#estimated(pooled, statement);
+      return (await this.#run(pooled, statement, values)) ?? 'null';
     });
   }
 
@@ -70,23 +71,23 @@ class PostgresDatasets implements Datasets {
   }
 
   /** The statement's values with the planner's estimates in their places. */
-  async #estimated(
-    pooled: PooledSession,
-    compiled: CompiledStatement,
-    estimates: readonly CompiledStatement[],
-  ): Promise<readonly unknown[]> {
+  async #estimated(pooled: PooledSession, { values, subjects, estimates }: ReadyStatement): Promise<readonly unknown[]> {
     const rows: number[] = [];
     for (const estimate of estimates) {
       const plan = await this.#run(pooled, estimate, estimate.values);
       rows.push(Number(/"Plan Rows": (\d+)/.exec(plan ?? '')?.[1] ?? 0));
     }
     let next = 0;
-    return compiled.values.map((value, at) => (compiled.subjects[at] === estimateSubject ? rows[next++] : value));
+    return values.map((value, at) => (subjects[at] === estimateSubject ? rows[next++] : value));
   }
 
-  async #run(pooled: PooledSession, { text, subjects }: CompiledStatement, values: readonly unknown[]): Promise<string | undefined> {
+  async #run(
+    pooled: PooledSession,
+    { text, subjects, name = statementName(text) }: CompiledStatement & { readonly name?: string },
+    values: readonly unknown[],
+  ): Promise<string | undefined> {
     try {
-      return await runPrepared(pooled, text, values);
+      return await runPrepared(pooled, name, text, values);
     } catch (error) {
       throw readFailed(error, { what: this.#session.what, subjects, timeout: this.#options.timeout });
     }

@@ -5,9 +5,11 @@ import { arrayOf, objectOf, type Member } from './object-sql.ts';
 import { numbered, rowsSql, whereSql, type ReadSql } from './rows-sql.ts';
 import type { Statement } from './statement.ts';
 
-/** A page of numbered rows: one more than its limit, which tells whether there are more. */
+/** A page of numbered rows: one more than its limit, which tells whether there are more, where that is asked. */
 interface Page extends ReadSql {
   readonly name: string;
+  /** FROM of the rows that are shown, in the order of the sort. */
+  readonly shown: string;
   readonly backward: boolean;
   readonly columns: Columns;
 }
@@ -15,11 +17,18 @@ interface Page extends ReadSql {
 /** SQL for a page as the object of its members, as a subquery. */
 export function pageSql(statement: Statement, context: ReadSql, members: readonly PageMember[]): string {
   const name = `_p${statement.number()}`;
-  const page: Page = { ...context, name, backward: context.read.backward === true, columns: context.dataset.under(name) };
+  const { limit, backward = false } = context.read;
+  const readers = members.filter(({ kind }) => kind !== 'constant' && kind !== 'count');
+  const isListAlone = readers.length === 1 && readers.every(({ kind }) => kind === 'rows' || kind === 'edges');
+  const rows = readers.length === 0 ? '' : rowsSql(statement, context, isListAlone ? limit : limit + 1);
+  const numberedRows = numbered(rows);
+  const last = backward ? ` ORDER BY ${name}.n DESC` : '';
+  const shown = isListAlone
+    ? `FROM ${backward ? numberedRows : rows} AS ${name}${last}`
+    : `FROM ${name} WHERE ${name}.n <= ${limit}${last}`;
+  const page: Page = { ...context, name, shown, backward, columns: context.dataset.under(name) };
   const list = members.map((member): Member => [member.as, memberSql(statement, page, member)]);
-  const rows = numbered(rowsSql(statement, context, context.read.limit + 1));
-  const isRead = members.some(({ kind }) => kind !== 'constant' && kind !== 'count');
-  return isRead ? `(WITH ${name} AS MATERIALIZED ${rows} SELECT ${objectOf(list)})` : objectOf(list);
+  return readers.length === 0 || isListAlone ? objectOf(list) : `(WITH ${name} AS MATERIALIZED ${numberedRows} SELECT ${objectOf(list)})`;
 }
 
 function memberSql(statement: Statement, page: Page, member: PageMember): string {
@@ -27,11 +36,11 @@ function memberSql(statement: Statement, page: Page, member: PageMember): string
     case 'constant':
       return statement.bind(member.value, member.as, 'text');
     case 'rows':
-      return arrayOf(page.members(member.fields ?? page.read.fields, page.columns), shown(page));
+      return arrayOf(page.members(member.fields ?? page.read.fields, page.columns), page.shown);
     case 'edges':
       return arrayOf(
         member.members.map((edge) => edgeMember(statement, page, edge)),
-        shown(page),
+        page.shown,
       );
     case 'next':
       return `CASE WHEN ${hasMore(page)} THEN ${cursorAt(statement, page, 'last')} END`;
@@ -42,18 +51,15 @@ function memberSql(statement: Statement, page: Page, member: PageMember): string
   }
 }
 
-/** The page's rows in the order of the sort, without the one more. */
-function shown({ name, backward, read }: Page): string {
-  return `FROM ${name} WHERE ${name}.n <= ${read.limit}${backward ? ` ORDER BY ${name}.n DESC` : ''}`;
-}
-
 const hasMore = ({ name, read }: Page): string => `EXISTS (SELECT FROM ${name} WHERE ${name}.n > ${read.limit})`;
 
 function cursorAt(statement: Statement, page: Page, which: 'first' | 'last'): string {
   const { name, backward, read } = page;
   const cursor = cursorSql(statement, read.cursorPrefix, read.sort, page.columns);
   const direction = (which === 'first') === backward ? ' DESC' : '';
-  return `(SELECT ${cursor} FROM ${name} WHERE ${name}.n <= ${read.limit} ORDER BY ${name}.n${direction} LIMIT 1)`;
+  // The row first: its cursor alone is made.
+  const row = `SELECT * FROM ${name} WHERE ${name}.n <= ${read.limit} ORDER BY ${name}.n${direction} LIMIT 1`;
+  return `(SELECT ${cursor} FROM (${row}) AS ${name})`;
 }
 
 function edgeMember(statement: Statement, page: Page, edge: EdgeMember): Member {

@@ -1,6 +1,5 @@
 import type pg from 'pg';
 import type { PooledSession } from './session-pool.ts';
-import { statementName } from './statement.ts';
 
 /** Statements that a session keeps prepared; the ones that weren't used for longest go. */
 export const mostPrepared = 200;
@@ -10,11 +9,17 @@ const mostCharacters = 512 * 1024;
 const longestPrepared = 64 * 1024;
 
 /** The first column of a statement's first row, as text. The statement stays prepared in the session. */
-export async function runPrepared(pooled: PooledSession, text: string, values: readonly unknown[]): Promise<string | undefined> {
+export async function runPrepared(
+  pooled: PooledSession,
+  name: string,
+  text: string,
+  values: readonly unknown[],
+): Promise<string | undefined> {
   const { client } = pooled.session;
-  const name = text.length > longestPrepared ? undefined : await keep(client, pooled.prepared, text);
+  const isKept = text.length <= longestPrepared;
+  if (isKept && !isKnown(pooled.prepared, name)) await makeRoom(client, pooled.prepared, name, text.length);
   const { rows } = await client.query<[string | null]>({
-    ...(name === undefined ? {} : { name }),
+    ...(isKept ? { name } : {}),
     text,
     values: [...values],
     rowMode: 'array',
@@ -22,22 +27,25 @@ export async function runPrepared(pooled: PooledSession, text: string, values: r
   return rows[0]?.[0] ?? undefined;
 }
 
-/** Makes room for a statement and gives its name. */
-async function keep(client: pg.Client, prepared: Map<string, number>, text: string): Promise<string> {
-  const name = statementName(text);
-  if (prepared.delete(name)) {
-    prepared.set(name, text.length);
-    return name;
-  }
-  prepared.set(name, text.length);
+/** Whether a statement is prepared; it is the one that was used last, then. */
+function isKnown(prepared: Map<string, number>, name: string): boolean {
+  const length = prepared.get(name);
+  if (length === undefined) return false;
+  prepared.delete(name);
+  prepared.set(name, length);
+  return true;
+}
+
+/** Makes room for a new statement. */
+async function makeRoom(client: pg.Client, prepared: Map<string, number>, name: string, length: number): Promise<void> {
+  prepared.set(name, length);
   let characters = [...prepared.values()].reduce((sum, one) => sum + one, 0);
-  for (const [oldest, length] of prepared) {
+  for (const [oldest, itsLength] of prepared) {
     if (prepared.size <= mostPrepared && characters <= mostCharacters) break;
     prepared.delete(oldest);
-    characters -= length;
+    characters -= itsLength;
     await forget(client, oldest);
   }
-  return name;
 }
 
 async function forget(client: pg.Client, name: string): Promise<void> {

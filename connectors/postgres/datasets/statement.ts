@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { MillraceError } from '../../../schema/errors.ts';
 
 export interface CompiledStatement {
@@ -56,7 +56,7 @@ export function newStatement(maskKey: string | undefined): Statement {
 }
 
 /** The name of a text's prepared statement. */
-export const statementName = (text: string): string => `d_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
+export const statementName = (text: string): string => `d_${hash('sha256', text, 'hex').slice(0, 32)}`;
 
 const blockBytes = 64;
 
