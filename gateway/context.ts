@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { AuditEntry, Change, GatewayBooks } from '../connectors/gateway-books.ts';
-import type { DatasetRead, DatasetRequest } from '../schema/dataset.ts';
+import type { DatasetRead, DatasetRequest, DatasetRow } from '../schema/dataset.ts';
 import type { GatewayDefinition } from '../schema/gateway-definition.ts';
 import type { IngestPending } from '../schema/ingest.ts';
 import type { StagingKeys } from '../staging/keys.ts';
@@ -19,7 +19,7 @@ export interface AnswerCall {
   readonly question: string;
   readonly caller: Caller;
   /** Only called when no kept answer is there. */
-  readonly request: () => DatasetRequest;
+  readonly request: () => DatasetRequest | DatasetRow;
   readonly signal?: AbortSignal;
 }
 
