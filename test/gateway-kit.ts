@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -139,6 +140,16 @@ export async function ask(address: string, path: string, { token, headers, metho
       return JSON.parse(text);
     },
   };
+}
+
+/** Sends a request and is gone before it can be heard. */
+export async function askAndLeave(address: string, path: string, token: string): Promise<void> {
+  const { hostname, port } = new URL(address);
+  const request = `GET ${path} HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${token}\r\n\r\n`;
+  await new Promise<void>((resolve) => {
+    const socket = connect(Number(port), hostname, () => socket.write(request, () => socket.destroy()));
+    socket.on('error', () => undefined).on('close', () => resolve());
+  });
 }
 
 /** Starts a gateway in this process over a fresh database. */

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GatewayContext, Part } from '../context.ts';
+import { whenGone } from '../operation/gone.ts';
 import { badRequest, type Detail } from '../problem.ts';
 import { readChangesCursor, requireKept } from './cursor.ts';
 import { RecentChanges } from './recent.ts';
@@ -66,13 +67,13 @@ async function follow(following: Following, request: FastifyRequest, reply: Fast
     request.raw.socket.destroy();
   };
   const text = changesText({ recent, from, see, signal: ending.signal, times, cut });
-  reply.raw.once('close', () => {
+  whenGone(request, reply, () => {
     end();
     clearInterval(recheck);
     context.draining.removeEventListener('abort', end);
     free();
   });
-  if (context.draining.aborted || request.raw.socket.destroyed) end();
+  if (context.draining.aborted) end();
   return reply
     .headers({ ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
     .send(Readable.from(text));

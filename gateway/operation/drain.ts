@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 
@@ -21,6 +22,8 @@ const wait = (milliseconds: number): Promise<void> => new Promise((resolve) => v
 /** Ends the server without breaking off an answer, unless it takes too long. */
 export function prepareDrain(server: FastifyInstance, sockets: () => readonly Server[], { notice, longest }: DrainTimes): Drain {
   const ending = new AbortController();
+  // Each stream listens.
+  setMaxListeners(0, ending.signal);
   let isDraining = false;
   let isClosing = false;
   let closed: Promise<void> | undefined;

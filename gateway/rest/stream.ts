@@ -2,6 +2,8 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DatasetRead } from '../../schema/dataset.ts';
 import type { GatewayContext } from '../context.ts';
+import { whenGone } from '../operation/gone.ts';
+import { Problem } from '../problem.ts';
 import type { View } from '../view.ts';
 import { callOf } from './answers.ts';
 import { mediaTypes } from './negotiate.ts';
@@ -21,10 +23,14 @@ export async function sendStream(
   if (format === 'csv') void reply.header('content-disposition', `attachment; filename="${views[0]?.name ?? 'rows'}.csv"`);
   if (request.method === 'HEAD') return reply.send();
   const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
   // One that has an end may come to it while the gateway drains.
   const { signal } = gone;
   const rows = context.answers.export({ ...callOf(request, views, request.url), read, format, signal })[Symbol.asyncIterator]();
+  whenGone(request, reply, () => {
+    gone.abort(new Problem(499, 'Caller gone', 'The caller has gone.'));
+    // Where nobody has begun to read them, nobody else gives back what they hold.
+    void rows.return?.().catch(() => undefined);
+  });
   const first = await rows.next();
   context.audit.add({ actor: request.caller.id, action: 'api.export', target: views[0]?.name ?? '', result: 'begun', details: { format } });
   return reply.send(Readable.from(rest(first, rows), { objectMode: false }));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { openTestGateway, until, type TestGateway } from '../gateway-kit.ts';
+import { askAndLeave, openTestGateway, until, type TestGateway } from '../gateway-kit.ts';
 
 const seen = { roles: { analyst: { fields: 'all' } } };
 
@@ -52,6 +52,16 @@ describe('streams over REST', () => {
     gone.abort();
     await until(async () => (await sessions('slow')) === 0);
     await answer;
+  });
+
+  it('give back what they took of a client that was gone before it was heard', async () => {
+    // A token that isn't known yet has to be looked up, and meanwhile the client goes.
+    for (let n = 0; n < 8; n++) {
+      await askAndLeave(gateway.address, '/api/wide?format=csv', await gateway.token({ role: 'analyst' }));
+    }
+    await until(async () => (await gateway.get('/api/wide?format=csv&limit=1', { token })).status === 200);
+    await until(async () => (await gateway.get('/metrics')).text.includes('millrace_gateway_exports_under_way 0'));
+    await until(async () => (await sessions('wide')) === 0);
   });
 
   it('are cut when they fail on the way, so that a part is not taken for the whole', async () => {
