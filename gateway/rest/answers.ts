@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { requireScope } from '../access/scopes.ts';
 import type { Answer, AnswerCall, GatewayContext } from '../context.ts';
 import type { View } from '../view.ts';
 import { isKnown } from './negotiate.ts';
@@ -10,12 +11,15 @@ const apisOf = (views: readonly View[]): readonly string[] => [...new Set(views.
 
 const readsOf = (views: readonly View[]): readonly string[] => [...new Set(views.flatMap(({ reads }) => reads))];
 
-/** What a call for an answer has, whatever it asks. */
+/** What a call for an answer has, whatever it asks. Throws 403 where the token has not the scopes of all APIs that are read. */
 export function callOf(request: FastifyRequest, views: readonly View[], question: string): Omit<AnswerCall, 'request'> {
   const [first] = views;
   if (first === undefined) throw new Error('a question has a view');
-  const [apis, reads] = views.length === 1 ? [[first.name], first.reads] : [apisOf(views), readsOf(views)];
-  return { warehouse: first.warehouse, apis, reads, question, caller: request.caller };
+  const { caller } = request;
+  if (views.length === 1) return { warehouse: first.warehouse, apis: [first.name], reads: first.reads, question, caller };
+  const apis = apisOf(views);
+  for (const api of apis) requireScope(caller, `api:${api}`);
+  return { warehouse: first.warehouse, apis, reads: readsOf(views), question, caller };
 }
 
 /** Answers with the JSON as it came, or says that the client has it. */

@@ -4,6 +4,8 @@ import { openTestGateway, type TestGateway } from '../gateway-kit.ts';
 
 const tables = `
   CREATE TABLE marts.customers (id bigint PRIMARY KEY, region text);
+  CREATE TABLE marts.places (name text PRIMARY KEY);
+  INSERT INTO marts.places VALUES ('eu');
   INSERT INTO marts.customers VALUES (1, 'eu'), (2, 'us');`;
 
 describe('access to a whole gateway', () => {
@@ -13,7 +15,14 @@ describe('access to a whole gateway', () => {
     gateway = await openTestGateway({
       tables,
       apis: {
-        customers: { dataset: 'marts.customers', key: 'id', roles, rate: { support: '3/min', analyst: '100/min' } },
+        customers: {
+          dataset: 'marts.customers',
+          key: 'id',
+          relations: { places: { api: 'places', on: { region: 'name' } } },
+          roles,
+          rate: { support: '3/min', analyst: '100/min' },
+        },
+        places: { dataset: 'marts.places', key: 'name', roles: { analyst: { fields: 'all' } } },
         hidden: { dataset: 'marts.customers', key: 'id', roles: { owner: { fields: 'all' } } },
       },
     });
@@ -58,6 +67,23 @@ describe('access to a whole gateway', () => {
     assert.equal((await gateway.post('/batch/customers', { keys: ['1'] }, { token })).status, 403);
     const { text } = await gateway.post('/graphql', { query: '{ customers { nodes { id } } }' }, { token });
     assert.ok(!text.includes('"eu"') && !text.includes('"id":"1"'), text);
+  });
+
+  it('a token of the scope of one API is refused the relations that lead to another, in REST as in GraphQL', async () => {
+    const token = await gateway.token({ role: 'analyst', scopes: ['api:customers'] });
+    assert.equal((await gateway.get('/api/customers', { token })).status, 200);
+    for (const path of ['/api/customers?include=places', '/api/customers/1?include=places', '/api/customers?include=places&format=csv']) {
+      const { status, text } = await gateway.get(path, { token });
+      assert.equal(status, 403, path);
+      assert.match(text, /api:places/);
+    }
+    assert.equal((await gateway.post('/batch/customers', { keys: ['1'], include: ['places'] }, { token })).status, 403);
+    assert.equal(
+      (await gateway.post('/graphql', { query: '{ customers { nodes { places { nodes { name } } } } }' }, { token })).status,
+      403,
+    );
+    const both = await gateway.token({ role: 'analyst', scopes: ['api:customers', 'api:places'] });
+    assert.equal((await gateway.get('/api/customers?include=places', { token: both })).status, 200);
   });
 
   it('an API that is hidden and one that is none are the same to the caller', async () => {
