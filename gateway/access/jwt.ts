@@ -83,7 +83,8 @@ export class Jwts implements Disposable {
     const { iss, sub, [this.#settings.roleClaim]: named } = claims;
     if (typeof sub !== 'string' || sub === '' || sub.length > 256) return undefined;
     const role = Object.hasOwn(claims, this.#settings.roleClaim) && typeof named === 'string' ? named : undefined;
-    return { id: `jwt:${iss}:${sub}`, role, scopes: scopesOf(claims), claims, identity: this.#identityOf(role, claims) };
+    const exact = exactOf(claims);
+    return { id: `jwt:${iss}:${sub}`, role, scopes: scopesOf(claims), claims: exact, identity: this.#identityOf(role, exact) };
   }
 
   #until({ exp = 0, iat = 0 }: JWTPayload): number {
@@ -91,6 +92,14 @@ export class Jwts implements Disposable {
     const oldest = maxAge === undefined ? Infinity : (iat + skew) * 1000 + maxAge;
     return Math.min(Date.now() + held, (exp + skew) * 1000, oldest);
   }
+}
+
+/** Without claims that reading the token's JSON has rounded: a rule would let somebody else's rows through. */
+const exactOf = (claims: JWTPayload): JWTPayload => Object.fromEntries(Object.entries(claims).filter(([, value]) => isExact(value)));
+
+function isExact(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isInteger(value) || Number.isSafeInteger(value);
+  return typeof value !== 'object' || value === null || Object.values(value).every(isExact);
 }
 
 /** `scope` limits what the token may do; without it it reads. What means nothing here is left out. */

@@ -99,6 +99,22 @@ describe('JWTs at the gateway', () => {
     server = await open();
   });
 
+  it('have no claims that were rounded when they were read: rules would go by another number', async () => {
+    const payload = JSON.stringify(claims({ region: 1, teams: [1] }))
+      .replace('"region":1', '"region":9007199254740993')
+      .replace('[1]', '[9007199254740993]');
+    const signed = `${encode({ alg: 'RS256', kid: 'one' })}.${Buffer.from(payload).toString('base64url')}`;
+    const signature = createSign('sha256').update(signed).sign(KeyObject.from(rsa.privateKey), 'base64url');
+    const { status: answered, body } = await server.ask('/api/customers', `${signed}.${signature}`);
+    assert.equal(answered, 200);
+    const caller = body['caller'] as { readonly claims: object; readonly identity: string };
+    assert.deepEqual(
+      Object.keys(caller.claims).filter((name) => name === 'region' || name === 'teams'),
+      [],
+    );
+    assert.equal(caller.identity, '["support",["region"]]');
+  });
+
   it('tell who asks: issuer and subject, role, scopes, and the claims that rules use', async () => {
     const { status: answered, body } = await server.ask('/api/customers', await sign(claims()));
     assert.equal(answered, 200);
