@@ -81,6 +81,9 @@ export interface GatewayBooks extends AsyncDisposable {
   latestChange(): Promise<string>;
   /** The latest id that is kept no longer: who read up to an earlier one may have missed some. `0` when all are there. */
   forgottenChange(): Promise<string>;
-  /** Listens until disposed, over a connection of its own that is opened again when it breaks. */
-  listen(listener: ChangesListener): Promise<AsyncDisposable>;
+  /**
+   * Listens until disposed, over a connection of its own that is opened again when it breaks. Gives all changes after an id; by default
+   * those after its first connection.
+   */
+  listen(listener: ChangesListener, after?: string): Promise<AsyncDisposable>;
 }

@@ -10,24 +10,28 @@ export async function openFeed(
   const listeners = new Set<(change: Change) => void>();
   const lastOfTable = new Map<string, bigint>();
   let isLive = false;
-  let begin = 0n;
-  let position = 0n;
-  const listening = await books.listen({
-    onChange(change) {
-      const id = BigInt(change.id);
-      lastOfTable.set(change.dataset, id);
-      if (id > position) position = id;
-      for (const listener of listeners) listener(change);
+  // All behind it are heard of, also where the first connection comes late.
+  const begin = BigInt(await books.latestChange());
+  let position = begin;
+  const tell = (): void =>
+    log.info({ warehouse, live: isLive }, isLive ? 'hears of commits' : 'does not hear of commits: nothing is kept until it does');
+  const listening = await books.listen(
+    {
+      onChange(change) {
+        const id = BigInt(change.id);
+        lastOfTable.set(change.dataset, id);
+        position = id;
+        for (const listener of listeners) listener(change);
+      },
+      onLive(live) {
+        if (isLive === live) return;
+        isLive = live;
+        tell();
+      },
     },
-    onLive(live) {
-      if (isLive !== live)
-        log.info({ warehouse, live }, live ? 'hears of commits' : 'may miss commits: nothing is kept until it hears of them again');
-      isLive = live;
-    },
-  });
-  // Listening comes first: a change in between is heard of, and the answers read before it are older than where listening began.
-  begin = BigInt(await books.latestChange());
-  if (begin > position) position = begin;
+    `${begin}`,
+  );
+  if (!isLive) tell();
   return {
     get isLive() {
       return isLive;

@@ -271,24 +271,39 @@ describe('books of the gateway', () => {
         onChange: ({ name }) => void order.push(name),
         onLive: (live) => void order.push(live ? 'live' : 'lost'),
       });
+      // In one transaction, so that none comes back before it.
+      await admin.query('BEGIN');
       await endListeners();
       await announce(admin, 'missed');
+      await admin.query('COMMIT');
       await until(() => order.length === 4, 'way back');
       assert.deepEqual(order, ['live', 'lost', 'missed', 'live']);
     });
 
+    it('are given from an id on, whenever the first connection comes', async () => {
+      const from = await books.latestChange();
+      for (const name of ['one', 'two']) await announce(admin, name);
+      const heard = collector();
+      await using _listening = await books.listen(heard, from);
+      assert.deepEqual(
+        heard.changes.map(({ name }) => name),
+        ['one', 'two'],
+      );
+      assert.deepEqual(heard.lives, [true]);
+    });
+
     it('a listener that is disposed hears nothing more, and its connection is closed', async () => {
+      const sessions = async (): Promise<number> =>
+        (await admin.query(`SELECT FROM pg_stat_activity WHERE application_name = 'millrace:books' AND datname = current_database()`)).rows
+          .length;
+      const before = await sessions();
       const heard = collector();
       const listening = await books.listen(heard);
+      assert.equal(await sessions(), before + 1);
       await listening[Symbol.asyncDispose]();
       await announce(admin, 'late');
       assert.deepEqual(heard.changes, []);
-      await until(async () => {
-        const { rows } = await admin.query(
-          `SELECT FROM pg_stat_activity WHERE query LIKE '%millrace_changes%' AND pid <> pg_backend_pid()`,
-        );
-        return rows.length === 0;
-      }, 'end of its session');
+      await until(async () => (await sessions()) === before, 'end of its session');
     });
 
     it('listening comes back as not live when the database is away', async () => {

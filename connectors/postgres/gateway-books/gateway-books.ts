@@ -34,8 +34,8 @@ export async function openGatewayBooks(postgres: PostgresSettings, name: string)
     changesAfter: async (id, limit) => await changes.run(async (session) => await changesAfter(session, id, limit)),
     latestChange: async () => await changes.run(latestChange),
     forgottenChange: async () => await changes.run(forgottenChange),
-    async listen(listener) {
-      const follower = new ChangesFollower(postgres, what, listener);
+    async listen(listener, after) {
+      const follower = new ChangesFollower(postgres, what, listener, after);
       followers.add(follower);
       await follower.start();
       return {

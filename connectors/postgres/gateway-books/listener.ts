@@ -25,10 +25,11 @@ export class ChangesFollower implements AsyncDisposable {
   #live = false;
   #ended: Promise<void> = Promise.resolve();
 
-  constructor(settings: PostgresSettings, what: string, listener: ChangesListener) {
+  constructor(settings: PostgresSettings, what: string, listener: ChangesListener, after?: string) {
     this.#settings = settings;
     this.#what = what;
     this.#listener = listener;
+    this.#last = after;
   }
 
   /** Comes back when it is live, or when the first attempt failed; goes on until disposed. */
