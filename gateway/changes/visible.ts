@@ -10,7 +10,7 @@ import type { View } from '../view.ts';
 export interface SeenChange {
   /** Names of the APIs whose rows may be others now. */
   readonly apis: readonly string[];
-  /** Rows of the commit; null where a rule hides some rows from the role: their number would tell of them. */
+  /** Rows of the commit; null where the role sees no API of that very table without a rule: their number would tell of rows it doesn't see. */
   readonly rows: number | null;
 }
 
@@ -40,9 +40,12 @@ export function seenBy(
     }
     const touched = seen.filter((view) => readsOf(view).includes(dataset) || view.reads.length === 0);
     if (touched.length === 0) return undefined;
-    return { apis: touched.map(({ name }) => name), rows: touched.some((view) => view.rows === undefined) ? rows : null };
+    return { apis: touched.map(({ name }) => name), rows: touched.some((view) => seesAll(view, dataset)) ? rows : null };
   };
 }
+
+const seesAll = ({ source, rows }: View, dataset: string): boolean =>
+  rows === undefined && source.kind === 'table' && `${source.schema}.${source.table}` === dataset;
 
 const readsOf = ({ source, reads }: View): readonly string[] =>
   source.kind === 'table' ? [...reads, `${source.schema}.${source.table}`] : reads;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { createChangesPart } from '../../gateway/changes/index.ts';
-import { openTestGateway, until, type TestGateway, type TestGatewaySettings } from '../gateway-kit.ts';
+import { askAndLeave, openTestGateway, until, type TestGateway, type TestGatewaySettings } from '../gateway-kit.ts';
 import { followChanges } from './changes-kit.ts';
 
 const settings: TestGatewaySettings = {
@@ -14,7 +14,7 @@ const settings: TestGatewaySettings = {
       roles: { analyst: { fields: 'all' }, support: { fields: ['id'], rows: 'region = ${claim:region}' } },
     },
     orders: { dataset: 'marts.orders', key: 'id', roles: { analyst: { fields: 'all' } } },
-    totals: { dataset: 'marts.totals', key: 'id', roles: { analyst: { fields: 'all' } } },
+    totals: { dataset: 'marts.totals', key: 'id', roles: { analyst: { fields: 'all' }, board: { fields: 'all' } } },
   },
   gateway: { rate: { all: '100000/s', role: '100000/s' } },
 };
@@ -46,6 +46,24 @@ describe('the gateway: changes', function () {
     );
     assert.doesNotMatch(JSON.stringify(stream.events), /marts|raw/);
     assert.ok(stream.events.every(({ id, data }) => id === data.id));
+  });
+
+  it('does not tell the number of rows to who sees a table through a view alone', async () => {
+    await using stream = await followChanges(gateway.address, '/changes', await gateway.token({ role: 'board', scopes }));
+    await until(() => stream.cursor !== '');
+    await gateway.announce('marts.orders');
+    await until(() => stream.events.length === 1);
+    const [event] = stream.events;
+    assert.deepEqual([event?.data.apis, event?.data.rows], [['totals'], null]);
+  });
+
+  it('counts no stream of a client that was gone before it was heard', async () => {
+    const token = await analyst();
+    for (let n = 0; n < 12; n++) {
+      await askAndLeave(gateway.address, '/changes', token);
+    }
+    await using stream = await followChanges(gateway.address, '/changes', token);
+    assert.equal(stream.status, 200);
   });
 
   it('shows a role only its own APIs, without the number of rows where it does not see all', async () => {
