@@ -41,8 +41,10 @@ const essence = ({ shape, relationShapes }: PublishedApi): string =>
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+type Published = Pick<GatewayDefinition, 'apis' | 'role' | 'maskKey' | 'warehouses'>;
+
 export class FollowedCatalog implements LiveCatalog {
-  readonly #definition: Pick<GatewayDefinition, 'apis' | 'role' | 'maskKey'>;
+  readonly #definition: Published;
   readonly #warehouses: ReadonlyMap<string, Describer>;
   readonly #log: GatewayLog;
   readonly #published = new Map<string, PublishedApi>();
@@ -55,11 +57,7 @@ export class FollowedCatalog implements LiveCatalog {
   readonly unreachable = new Set<string>();
   readonly missing = new Map<string, string>();
 
-  constructor(
-    definition: Pick<GatewayDefinition, 'apis' | 'role' | 'maskKey'>,
-    warehouses: ReadonlyMap<string, Describer>,
-    log: GatewayLog,
-  ) {
+  constructor(definition: Published, warehouses: ReadonlyMap<string, Describer>, log: GatewayLog) {
     this.#definition = definition;
     this.#warehouses = warehouses;
     this.#log = log;
@@ -188,10 +186,11 @@ export class FollowedCatalog implements LiveCatalog {
   }
 
   #digest(): string {
-    const { role, maskKey } = this.#definition;
+    // With the addresses of the warehouses: one Redis may serve a project here and there.
+    const { role, maskKey, warehouses } = this.#definition;
     const parts = this.#apis.map((api) => [api.definition, essence(api)]);
     return createHash('sha256')
-      .update(JSON.stringify([role, maskKey, parts]))
+      .update(JSON.stringify([role, maskKey, warehouses, parts]))
       .digest('base64url');
   }
 }

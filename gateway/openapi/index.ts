@@ -24,7 +24,8 @@ export const openApiPart: Part = (server, context) => {
     documents.set(key, made);
     return made;
   };
-  server.get('/openapi.json', { config: { access: { kind: 'api' } } }, (request, reply) => {
+  server.get('/openapi.json', { config: { access: { kind: 'api' } } }, async (request, reply) => {
+    void reply.headers(await context.limits.take('openapi', request.caller));
     formatOf(request.headers.accept, ['json']);
     const { body, etag } = documentOf(request.caller);
     void reply.header('etag', etag);

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 
-const readableHeaders = 'etag, retry-after, ratelimit, ratelimit-policy, x-request-id';
+const readableHeaders = 'etag, link, retry-after, ratelimit, ratelimit-policy, x-request-id';
 const day = 86_400;
 
 /** Lets browsers of these origins call, exactly these; all others get no word of it. Preflights need no token: they have none. */

@@ -30,13 +30,17 @@ export function levelsOf(
   wrongs: Wrongs,
 ): Level {
   const root = new Level(view, '', names, filterable);
+  // Each may be looked up among all names, so too many aren't even read.
+  if (parameters.length > bounds.filters) {
+    wrongs.add('query', `may have at most ${bounds.filters} parameters`);
+    return root;
+  }
   const include = names.includes('include') ? parameters.find(({ name }) => name === 'include') : undefined;
   const paths = include === undefined ? [] : itemsOf(include.value);
   if (paths.length > bounds.relations) wrongs.add('include', `may have at most ${bounds.relations} items`);
   for (const path of paths.slice(0, bounds.relations)) root.include(path, wrongs);
   for (const parameter of parameters) root.take(parameter, parameter.name, wrongs);
   if (root.size > bounds.relations) wrongs.add('include', `may name at most ${bounds.relations} relations`);
-  if (parameters.length > bounds.filters) wrongs.add('query', `may have at most ${bounds.filters} parameters`);
   return root;
 }
 
