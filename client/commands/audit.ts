@@ -31,7 +31,7 @@ async function audit(options: Options): Promise<void> {
 export const command = (): Command =>
   projectCommand(
     'audit',
-    'Shows the latest lines of the audit log: who made, revoked and used what. Nobody can change a line and not be found out.',
+    'Shows the latest lines of the audit log: who made, revoked and used what. Each line has the hash of the one before.',
     ['millrace audit', 'millrace audit --last 500 --json', 'millrace audit --verify     # that no line was changed or taken out'],
   )
     .option('--last <n>', 'how many lines', positive, 50)
