@@ -41,6 +41,8 @@ export interface CreatedServer {
   readonly useCertificate: (options: SecureContextOptions) => void;
 }
 
+const unreadableBody = { code: 'FST_ERR_UNREADABLE', statusCode: 400 };
+
 const unreadable: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_INVALID_METHOD: 405 };
 
 /** What Node answers where no request could be read. */
@@ -109,6 +111,7 @@ export function createServer(
   }
 
   server.setErrorHandler((error, request, reply) => answerFailure(error, request, reply, log));
+  server.addHook('preParsing', async ({ headers }) => requirePlainBody(headers['content-encoding']));
   answerWrongMethods(server);
   requireAccess(server);
   return {
@@ -122,6 +125,14 @@ export function createServer(
 const requestId = (given: string | string[] | undefined): string =>
   typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given) ? given : randomUUID();
 
+/** Nothing is unpacked here: a small body can't become a large one, and bytes are not taken for what they aren't (RFC 9110 §8.4). */
+function requirePlainBody(encoding: string | undefined): void {
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  throw new Problem(415, 'Unsupported media type', 'The body must be sent as it is, without a content-encoding.', {
+    headers: { 'accept-encoding': 'identity' },
+  });
+}
+
 /** A route that forgot to say who may call it would be open to all. */
 function requireAccess(server: FastifyInstance): void {
   server.addHook('onRoute', ({ method, url, config }) => {
@@ -131,7 +142,8 @@ function requireAccess(server: FastifyInstance): void {
 }
 
 function answerFailure(error: unknown, request: FastifyRequest, reply: FastifyReply, log: GatewayLog): FastifyReply {
-  const problem = problemOf(error);
+  // A client that goes away in the middle of its body is no fault of ours.
+  const problem = problemOf(error === request.raw.errored ? unreadableBody : error);
   if (problem === undefined) return answerFault(error, request, reply, log);
   if (problem.status >= 500) log.warn({ request: request.id, reason: reasonOf(problem) }, problem.title);
   return sendProblem(problem, reply);

@@ -3,7 +3,6 @@ import type { RootMember } from '../../schema/dataset.ts';
 import type { Caller } from '../caller.ts';
 import type { Answer, Answers } from '../context.ts';
 import { changedMeanwhile } from '../operation/failures.ts';
-import { requireFewValues } from './bounds.ts';
 import { coded, type ValidDocument } from './document.ts';
 import { Failure } from './failure.ts';
 import { Planner, type Planning } from './plan.ts';
@@ -39,7 +38,6 @@ export interface OperationCall {
 /** Plans a valid operation with its variables. Throws `Failure`, and `Problem` for a claim that is missing. */
 export function planOperation(call: OperationCall): OperationPlan {
   const { role, document, operation: node, caller, limits } = call;
-  requireFewValues(call.variables);
   const coerced = getVariableValues(role.schema, node.variableDefinitions ?? [], call.variables, { maxErrors: 5 });
   if (coerced.errors !== undefined)
     throw new Failure(

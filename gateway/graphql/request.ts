@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { requireFewValues } from './bounds.ts';
 import { Failure, graphqlError } from './failure.ts';
 
 /** What is asked, whichever way it came: https://graphql.github.io/graphql-over-http/draft/ */
@@ -27,6 +28,7 @@ export function graphqlRequest({ method, body, query: parameters }: Pick<Fastify
   const parsed = form.safeParse(given);
   if (!parsed.success) throw unreadable(parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'The body'} ${message}.`));
   const { query, operationName, variables } = parsed.data;
+  requireFewValues(variables);
   return { query, operationName: operationName === '' ? undefined : (operationName ?? undefined), variables: variables ?? {} };
 }
 
