@@ -3,7 +3,7 @@ import { hasSomeApi } from '../access/scopes.ts';
 import { viewsFor } from '../access/views.ts';
 import type { Caller } from '../caller.ts';
 import type { GatewayContext } from '../context.ts';
-import { notFound, Problem } from '../problem.ts';
+import { badRequest, notFound, Problem } from '../problem.ts';
 import type { View } from '../view.ts';
 
 /** What a caller is told of a commit. */
@@ -18,7 +18,7 @@ export interface SeenChange {
 const followed = (context: Pick<GatewayContext, 'catalog'>, caller: Caller): readonly View[] =>
   viewsFor(context, hasSomeApi(caller) ? caller : { ...caller, scopes: ['api'] });
 
-/** What a caller sees of changes. Throws 404 for a name that isn't there for him, 403 when there is nothing that he may follow. */
+/** What a caller sees of changes. Throws 404 for a name that isn't there for him, 400 for one of another warehouse than that of the books, 403 when there is nothing that he may follow. */
 export function seenBy(
   context: Pick<GatewayContext, 'catalog' | 'definition'>,
   caller: Caller,
@@ -26,9 +26,14 @@ export function seenBy(
 ): (change: Change) => SeenChange | undefined {
   const { catalog, definition } = context;
   const views = followed(context, caller);
-  for (const name of names ?? []) if (!views.some((view) => view.name === name)) throw notFound(`API "${name}"`);
-  if (views.length === 0) throw new Problem(403, 'Nothing to follow', 'The role of the token sees no API.');
   const books = definition.warehouses[0]?.name;
+  for (const name of names ?? []) {
+    const view = views.find((one) => one.name === name);
+    if (view === undefined) throw notFound(`API "${name}"`);
+    if (view.warehouse !== books)
+      throw badRequest([{ at: 'api', message: `names "${name}", which is in a warehouse whose commits are not told` }]);
+  }
+  if (views.length === 0) throw new Problem(403, 'Nothing to follow', 'The role of the token sees no API.');
   const read = (): readonly View[] =>
     followed(context, caller).filter((view) => view.warehouse === books && (names === undefined || names.includes(view.name)));
   let generation = catalog.generation;
