@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { MillraceError } from '../../schema/errors.ts';
 import { Unsuccessful } from '../command-line/failure.ts';
+import { doneByPerson, withGatewayBooks } from '../command-line/gateway.ts';
 import { aborted, interrupt } from '../command-line/interrupt.ts';
 import { projectCommand, type JsonOption, type ProjectOptions } from '../command-line/options.ts';
 import { outputOf } from '../command-line/output.ts';
@@ -50,6 +51,8 @@ async function replay(name: string, ids: readonly string[], options: Options): P
   }
   await using connected = await connectProject(project);
   const started = await startReplay(connected.client, webhook, letters);
+  const entry = doneByPerson(project.name, { action: 'webhook.replay', target: name, details: { letters: letters.length } });
+  await withGatewayBooks(project, async (books) => await books.audit([entry]));
   output.note(`${name}: ${counted(letters.length, 'dead letter')}: ${connected.page(started)}`);
   using stopping = interrupt();
   const report = await Promise.race([started.result(), aborted(stopping.signal)]);
