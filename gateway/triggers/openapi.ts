@@ -3,7 +3,7 @@ export const triggerParameters = [
   {
     name: 'Idempotency-Key',
     in: 'header',
-    description: 'Requests with the same key get the answer of the first, for ten minutes.',
+    description: 'Requests with the same key get the answer of the first, for ten minutes, of the same gateway.',
     schema: { type: 'string', maxLength: 255 },
   },
 ] as const;
