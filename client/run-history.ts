@@ -3,9 +3,10 @@ import type { ModelReport, RunReport } from '../schema/run.ts';
 import type { SyncReport } from '../schema/sync.ts';
 import { runIdOf } from './names.ts';
 import type { PipelineDefinition } from '../schema/definition.ts';
+import { ingestRun, ingestStanding, loadsEvents } from './ingest-standing.ts';
 import { runOutcome, runProgress, syncProgress, type Runnable } from './runs.ts';
 
-/** A run as the server lists it. */
+/** A run as the server lists it; what loads events counts as one. */
 export interface PastRun {
   readonly workflowId: string;
   readonly runId: string;
@@ -68,9 +69,17 @@ async function progressOf(client: Client, { kind }: Runnable, run: PastRun): Pro
   return kind === 'sync' ? { sync: await syncProgress(client, run) } : {};
 }
 
+/** Runs, and first the workflow of a pipeline that loads events. */
+async function runsWithEvents(client: Client, runnable: Runnable): Promise<readonly PastRun[]> {
+  const runs = await latestRuns(client, runnable, 20);
+  const events =
+    runnable.kind === 'pipeline' && loadsEvents(runnable.definition) ? await ingestStanding(client, runnable.definition) : undefined;
+  return events === undefined ? runs : [ingestRun(events), ...runs];
+}
+
 /** Asks the runs under way of a pipeline, model or sync to stop, and gives them; their steps stop their work, and their loads are given up. */
 export async function cancelRuns(client: Client, runnable: Runnable): Promise<readonly PastRun[]> {
-  const runs = (await latestRuns(client, runnable, 20)).filter(({ state }) => state === 'running');
+  const runs = (await runsWithEvents(client, runnable)).filter(({ state }) => state === 'running');
   await Promise.all(runs.map(({ workflowId, runId }) => client.workflow.getHandle(workflowId, runId).cancel()));
   return runs;
 }

@@ -1,6 +1,9 @@
 import type { Client } from '@temporalio/client';
 import type { RunReport } from '../schema/run.ts';
 import type { SyncReport } from '../schema/sync.ts';
+import type { PipelineDefinition } from '../schema/definition.ts';
+import type { IngestReport } from '../schema/ingest.ts';
+import { caughtUpAt, ingestRun, ingestStanding, type IngestStanding, lastLoad, loadsEvents } from './ingest-standing.ts';
 import { latestRuns, reportOf, type PastOutcome, type PastRun } from './run-history.ts';
 import type { Runnable } from './runs.ts';
 import { scheduleStatus, type ScheduleStatus } from './schedules.ts';
@@ -15,6 +18,8 @@ export interface Standing {
   readonly report: RunReport | undefined;
   /** The same of a sync. */
   readonly sync: SyncReport | undefined;
+  /** Of a pipeline of events: what its workflow did so far. */
+  readonly ingest?: IngestReport | undefined;
   /** Why the newest run failed. */
   readonly failure: { readonly code: string; readonly message: string } | undefined;
   readonly lastSuccess: Date | undefined;
@@ -27,6 +32,36 @@ export interface Standing {
 
 /** Of so many runs the last success is looked for. */
 const lookedAt = 20;
+
+type EventRunnable = Extract<Runnable, { kind: 'pipeline' }>;
+
+function areEventsLate({ expectEvery, expectsEvents }: PipelineDefinition, events: IngestStanding | undefined): boolean {
+  if (expectEvery === undefined) return false;
+  if (events === undefined) return expectsEvents === true;
+  return Date.now() - (caughtUpAt(events) ?? events.startedAt).getTime() > expectEvery;
+}
+
+async function standingOfEvents(client: Client, runnable: EventRunnable, scheduleHash: string | undefined): Promise<Standing> {
+  const { definition, kind } = runnable;
+  const [events, past, schedule] = await Promise.all([
+    ingestStanding(client, definition),
+    latestRuns(client, runnable, lookedAt),
+    scheduleStatus(client, definition.project, definition.name),
+  ]);
+  return {
+    name: definition.name,
+    kind,
+    runs: [...(events === undefined ? [] : [ingestRun(events)]), ...past],
+    report: undefined,
+    sync: undefined,
+    ingest: events?.report,
+    failure: events?.report?.failure,
+    lastSuccess: lastLoad(events?.report),
+    late: areEventsLate(definition, events),
+    schedule,
+    applied: appliedOf(schedule, scheduleHash),
+  };
+}
 
 function isLate(runnable: Runnable, lastSuccess: Date | undefined): boolean {
   const every = runnable.kind === 'model' ? undefined : runnable.definition.expectEvery;
@@ -44,6 +79,7 @@ function appliedOf(schedule: ScheduleStatus | undefined, wanted: string | undefi
  * @param scheduleHash the hash of the definition, where the project file gives it a schedule
  */
 export async function standingOf(client: Client, runnable: Runnable, scheduleHash: string | undefined): Promise<Standing> {
+  if (runnable.kind === 'pipeline' && loadsEvents(runnable.definition)) return await standingOfEvents(client, runnable, scheduleHash);
   const { project, name } = runnable.definition;
   const [runs, schedule] = await Promise.all([latestRuns(client, runnable, lookedAt), scheduleStatus(client, project, name)]);
   const [newest] = runs;

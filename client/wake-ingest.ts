@@ -19,19 +19,46 @@ const longestWait = 10_000;
 export const ingestWorkflowId = ({ project, name, from }: Pick<PipelineDefinition, 'project' | 'name' | 'from'>): string =>
   `${project}/${name}/${from.name}`;
 
-async function wake(client: Client, { definition, hash }: IngestPipeline, signal: IngestWake): Promise<void> {
+/** Gives a signal to what loads the events of a pipeline, and starts it where it isn't there. */
+async function signalIngest(
+  client: Client,
+  { definition, hash }: IngestPipeline,
+  signal: 'wake' | 'pause' | 'resume',
+  signalArgs: readonly unknown[],
+): Promise<string> {
   const { project, name, from, to, schema } = definition;
-  await client.withDeadline(Date.now() + longestWait, async () => {
-    await client.workflow.signalWithStart('ingest', {
+  return await client.withDeadline(Date.now() + longestWait, async () => {
+    const { signaledRunId } = await client.workflow.signalWithStart('ingest', {
       workflowId: ingestWorkflowId(definition),
       taskQueue: taskQueueOf(project),
       args: [{ pipeline: definition, hash }],
-      signal: 'wake',
-      signalArgs: [signal],
+      signal,
+      signalArgs: [...signalArgs],
       memo: { project, name, kind: 'ingest', definitionHash: hash },
       staticSummary: `**${name}**: events of ${from.name} → ${to.name}.${schema}`.slice(0, 200),
     });
+    return signaledRunId;
   });
+}
+
+/** Has the events loaded that wait, by this definition. */
+export async function wakeIngest(
+  client: Client,
+  pipeline: IngestPipeline,
+): Promise<{ readonly workflowId: string; readonly runId: string }> {
+  const { definition, hash } = pipeline;
+  const wake: IngestWake = { hash, pipeline: definition };
+  return { workflowId: ingestWorkflowId(definition), runId: await signalIngest(client, pipeline, 'wake', [wake]) };
+}
+
+/** Holds the loads of a pipeline's events until `resumeIngest`; events are taken all the same, and wait. */
+export async function pauseIngest(client: Client, pipeline: IngestPipeline, note: string): Promise<void> {
+  await signalIngest(client, pipeline, 'pause', [note]);
+}
+
+/** Lets loads begin again. */
+export async function resumeIngest(client: Client, pipeline: IngestPipeline): Promise<void> {
+  await signalIngest(client, pipeline, 'resume', []);
 }
 
 /**
@@ -50,7 +77,8 @@ export function ingestWaker(
         .map(async (pipeline) => {
           const { definition, hash } = pipeline;
           const first = told.has(pipeline) ? {} : { pipeline: definition };
-          await wake(client, pipeline, { hash, ...first, ...(pending === undefined ? {} : { pending }) });
+          const wake: IngestWake = { hash, ...first, ...(pending === undefined ? {} : { pending }) };
+          await signalIngest(client, pipeline, 'wake', [wake]);
           told.add(pipeline);
         }),
     );

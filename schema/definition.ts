@@ -81,6 +81,8 @@ export const pipelineDefinition = z.strictObject({
   alerts: z.array(alertDefinition),
   /** Milliseconds without a success after which the pipeline is late. */
   expectEvery: z.number().optional(),
+  /** Of a pipeline that loads events and has an `expect_every` of its own: that none come is late too. */
+  expectsEvents: z.literal(true).optional(),
   retention: z.strictObject({ rejections: z.number(), loads: z.number(), stagedLoads: z.number().int() }),
   /** Milliseconds after which a step that doesn't heartbeat is tried again. */
   heartbeatTimeout: z.number().int().min(1000),

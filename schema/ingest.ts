@@ -39,6 +39,10 @@ export interface IngestReport {
   readonly last: readonly IngestLoad[];
   readonly pending?: IngestPending;
   readonly failure?: Failure;
+  /** The pipeline itself says how often events are expected: that none come is no success. */
+  readonly expectsEvents?: true;
+  /** Why it is paused. */
+  readonly note?: string;
 }
 
 /** Loads the events of a connection whenever it is woken; what it knows is handed on when its history gets long. */
@@ -56,4 +60,5 @@ export interface IngestRun {
   readonly unbuilt?: boolean;
   /** When the last load began, in milliseconds. */
   readonly startedAt?: number;
+  readonly paused?: boolean;
 }

@@ -53,7 +53,9 @@ export const parallelSettings = z
 /** Settings of a pipeline that `defaults` may give for all. */
 const sharedPipelineSettings = {
   alerts: alerts.optional(),
-  expect_every: cadence().describe('Without a success for longer than this the pipeline is late.').optional(),
+  expect_every: cadence()
+    .describe('Without a success for longer than this the pipeline is late. Events are late too when none come, unless this is a default.')
+    .optional(),
   retention: retentionSettings.optional(),
   parallel: parallelSettings.optional(),
   partition_size: size()

@@ -1,6 +1,8 @@
 import type { Client } from '@temporalio/client';
 import { failureMessage } from '../client/failure-message.ts';
+import { caughtUpAt } from '../client/ingest-standing.ts';
 import { latestRuns } from '../client/run-history.ts';
+import type { IngestReport } from '../schema/ingest.ts';
 import type { RunReport } from '../schema/run.ts';
 import type { SyncReport } from '../schema/sync.ts';
 import type { Standing } from '../schema/watch.ts';
@@ -25,7 +27,7 @@ async function lastSuccess(client: Client, kind: 'pipeline' | 'sync', project: s
 
 /** What the streams under way do, or the delivery of a sync, and why they are tried again. */
 async function underWay(client: Client, project: string, name: string): Promise<Standing['underWay']> {
-  const query = `WorkflowType IN ('stream', 'deliver') AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${quoted(`${project}/${name}/`)}'`;
+  const query = `WorkflowType IN ('stream', 'deliver', 'ingest') AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${quoted(`${project}/${name}/`)}'`;
   const found: { workflowId: string; runId: string; sentence: string }[] = [];
   for await (const { workflowId, runId, startTime } of client.workflow.list({ query })) {
     const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
@@ -40,8 +42,21 @@ async function underWay(client: Client, project: string, name: string): Promise<
   return found;
 }
 
+/** Of a pipeline of events: up to when the warehouse has what came. */
+async function lastOfEvents(client: Client, project: string, name: string): Promise<number | null> {
+  const query = `WorkflowType = 'ingest' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${quoted(`${project}/${name}/`)}'`;
+  for await (const { workflowId, runId } of client.workflow.list({ query })) {
+    const report = await client.workflow.getHandle(workflowId, runId).query<IngestReport>('ingestProgress');
+    return caughtUpAt({ report })?.getTime() ?? null;
+  }
+  return null;
+}
+
 /** How a pipeline or sync stands, which share their names: its last success, and what its runs under way wait for. */
 export async function findStanding(client: Client, project: string, name: string): Promise<Standing> {
-  const last = (await lastSuccess(client, 'pipeline', project, name)) ?? (await lastSuccess(client, 'sync', project, name));
+  const last =
+    (await lastOfEvents(client, project, name)) ??
+    (await lastSuccess(client, 'pipeline', project, name)) ??
+    (await lastSuccess(client, 'sync', project, name));
   return { lastSuccess: last, underWay: await underWay(client, project, name) };
 }

@@ -24,7 +24,7 @@ import type { Track } from './track.ts';
 /** There are events to load. */
 export const wakeSignal = defineSignal<[IngestWake]>('wake');
 /** Holds loads until `resume`. */
-export const pauseSignal = defineSignal('pause');
+export const pauseSignal = defineSignal<[note?: string]>('pause');
 export const resumeSignal = defineSignal('resume');
 export const ingestProgressQuery = defineQuery<IngestReport>('ingestProgress');
 
@@ -76,18 +76,20 @@ class Ingest {
     this.hash = run.hash;
     this.woken = run.woken ?? false;
     this.report = run.report ?? fresh;
-    this.paused = this.report.status === 'paused';
+    this.paused = run.paused ?? false;
     this.failures = run.failures ?? 0;
     this.builtAt = run.builtAt ?? 0;
     this.unbuilt = run.unbuilt ?? false;
     this.startedAt = run.startedAt ?? 0;
-    setHandler(ingestProgressQuery, () => this.report);
+    setHandler(ingestProgressQuery, () => (this.pipeline.expectsEvents === true ? { ...this.report, expectsEvents: true } : this.report));
     setHandler(wakeSignal, (wake) => this.#wake(wake));
-    setHandler(pauseSignal, () => {
+    setHandler(pauseSignal, (note) => {
       this.paused = true;
-      this.show({ status: 'paused', step: '' });
+      this.show({ status: 'paused', step: '', ...(note === undefined ? {} : { note }) });
     });
     setHandler(resumeSignal, () => {
+      const { note: _, ...report } = this.report;
+      this.report = report;
       this.paused = false;
       this.woken = true;
     });
@@ -124,8 +126,9 @@ class Ingest {
   }
 
   next(more: Pick<IngestRun, 'going'> = {}): IngestRun {
-    const { pipeline, hash, woken, report, failures, builtAt, unbuilt, startedAt } = this;
-    return { pipeline, hash, woken: woken || more.going !== undefined, report, failures, builtAt, unbuilt, startedAt, ...more };
+    const { pipeline, hash, report, failures, builtAt, unbuilt, startedAt, paused } = this;
+    const woken = this.woken || more.going !== undefined;
+    return { pipeline, hash, woken, report, failures, builtAt, unbuilt, startedAt, paused, ...more };
   }
 }
 
@@ -176,10 +179,10 @@ async function load(state: Ingest, going: IngestRun['going']): Promise<void> {
     await continueAsNew<typeof ingest>(state.next(next === undefined ? {} : { going: next }));
   const { version, reconcile: _, ...counts } = await deliverAtLast(run, track, {}, goOn);
   stream = { ...timed(), ...counts, status: 'loaded', step: '' };
-  const failed = state.failures > 0;
+  const wasWrong = state.failures > 0 || (state.report.last[0]?.rejected ?? 0) > 0;
   took(state, { ...counts, version }, stream);
   if (version > 0) measureStream(state.pipeline.name, stream);
-  if (failed || stream.rejected > 0) await tell(state, stream);
+  if (wasWrong || stream.rejected > 0) await tell(state, stream);
 }
 
 async function tell(state: Ingest, stream: StreamReport): Promise<void> {

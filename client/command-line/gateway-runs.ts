@@ -3,7 +3,8 @@ import type { Runs } from '../../gateway/context.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
 import { startRun, plainSync, type StartOptions } from '../runs.ts';
-import { ingestWaker } from '../wake-ingest.ts';
+import { loadsEvents } from '../ingest-standing.ts';
+import { ingestWaker, wakeIngest } from '../wake-ingest.ts';
 import { outgoingWebhook, wakeWebhook } from '../wake-webhook.ts';
 import { named, type OpenProject } from './project.ts';
 import { connect, findServers, type Connected } from './servers.ts';
@@ -75,6 +76,8 @@ export function gatewayRuns(project: OpenProject, gateway: GatewayDefinition, cl
     },
     async start(name) {
       const { runnable, hash } = named(project, name);
+      if (runnable.kind === 'pipeline' && loadsEvents(runnable.definition))
+        return { ...(await wakeIngest(await client(), { definition: runnable.definition, hash })), joined: true };
       const options: StartOptions = runnable.kind === 'sync' ? plainSync : { fullRefresh: false };
       return await startRun(await client(), runnable, options, hash);
     },

@@ -7,8 +7,10 @@ import { outputOf } from '../command-line/output.ts';
 import { named, openProject } from '../command-line/project.ts';
 import { connectProject } from '../command-line/servers.ts';
 import { hasWorker } from '../command-line/worker.ts';
+import { loadsEvents } from '../ingest-standing.ts';
 import { taskQueueOf } from '../names.ts';
 import { cancelRuns, type PastRun } from '../run-history.ts';
+import type { Runnable } from '../runs.ts';
 
 interface Options extends ProjectOptions {
   readonly wait: number;
@@ -25,6 +27,13 @@ async function hasEnded(client: Client, { workflowId, runId }: PastRun, seconds:
   return false;
 }
 
+function whatStays({ kind, definition }: Runnable): string {
+  if (kind === 'sync') return 'the books have what was acknowledged';
+  if (kind === 'pipeline' && loadsEvents(definition))
+    return `events wait; the next that comes starts it again (to hold it: millrace pause ${definition.name})`;
+  return 'rows, cursor and books are as they were';
+}
+
 async function cancel(name: string, options: Options): Promise<void> {
   const output = outputOf({});
   const project = await openProject(options);
@@ -37,8 +46,8 @@ async function cancel(name: string, options: Options): Promise<void> {
     throw new Unsuccessful();
   }
   const ended = await Promise.all(runs.map((run) => hasEnded(connected.client, run, options.wait)));
+  const kept = whatStays(runnable);
   runs.forEach((run, index) => {
-    const kept = runnable.kind === 'sync' ? 'the books have what was acknowledged' : 'rows, cursor and books are as they were';
     const what = ended[index] === true ? `cancelled; ${kept}` : 'asked to stop; its steps are still ending';
     output.line(`${name}: ${what}: ${connected.page(run)}`);
   });

@@ -8,11 +8,13 @@ import { outputOf, type Output } from '../command-line/output.ts';
 import { named, openProject, type Named, type OpenProject } from '../command-line/project.ts';
 import { confirm } from '../command-line/question.ts';
 import { conclude } from '../command-line/run-outcome.ts';
+import { runEvents } from '../command-line/run-events.ts';
 import { runToEnd } from '../command-line/run-to-end.ts';
 import { syncOptionsOf, type Asking } from '../command-line/sync-options.ts';
 import { serversFor, workerFor } from '../command-line/at-work.ts';
 import type { Connected } from '../command-line/servers.ts';
 import { hasWorker, type RunningWorker } from '../command-line/worker.ts';
+import { loadsEvents } from '../ingest-standing.ts';
 import { taskQueueOf } from '../names.ts';
 import { isPlain, startRun, type Runnable, type StartedRun, type StartOptions } from '../runs.ts';
 
@@ -40,6 +42,12 @@ function refuse({ runnable }: Named, options: Options): void {
   for (const [option, text, kind] of only) {
     if (options[option] === undefined || runnable.kind === kind) continue;
     throw new MillraceError('config', `${runnable.definition.name} is a ${runnable.kind}: ${text} is for ${kind}s.`);
+  }
+  if (runnable.kind === 'pipeline' && loadsEvents(runnable.definition) && only.some(([option]) => options[option] !== undefined)) {
+    throw new MillraceError(
+      'config',
+      `${runnable.definition.name} loads events, which are gone from staging once they are loaded: they can't be read again.`,
+    );
   }
   if (options.fullRefresh === true && (options.from !== undefined || options.to !== undefined)) {
     throw new MillraceError('config', '--full-refresh reads everything and --from --to a window: give one of them.');
@@ -79,6 +87,15 @@ async function run(name: string, options: Options): Promise<void> {
   using stopping = interrupt();
   await askAboutRefresh(target, options);
   await using connected = await serversFor(project, output);
+  if (target.runnable.kind === 'pipeline' && loadsEvents(target.runnable.definition)) {
+    return await runEvents(
+      { project, connected, output, signal: stopping.signal, detach: options.detach === true },
+      {
+        definition: target.runnable.definition,
+        hash: target.hash,
+      },
+    );
+  }
   const runOptions = await startOptionsOf(target, options, { project, output, signal: stopping.signal });
   const worker = options.detach === true ? undefined : await workerFor(project, connected, output);
   try {

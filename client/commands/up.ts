@@ -8,6 +8,7 @@ import { outputOf, type Output } from '../command-line/output.ts';
 import { allNamed, openProject, type OpenProject } from '../command-line/project.ts';
 import { connect, localOptions, startServers, type Connected } from '../command-line/servers.ts';
 import { startGateway, welcome as welcomeGateway } from '../command-line/serving.ts';
+import { loadsEvents } from '../ingest-standing.ts';
 import { startWorker } from '../command-line/worker.ts';
 
 interface Options extends ProjectOptions {
@@ -24,9 +25,10 @@ async function stopStarted(servers: LocalServers, project: OpenProject, output: 
 }
 
 function welcome(project: OpenProject, connected: Connected, output: Output): void {
-  const [first] = allNamed(project);
+  const all = allNamed(project);
+  const first = all.find(({ runnable }) => runnable.kind !== 'pipeline' || !loadsEvents(runnable.definition));
   output.line(`${project.name} is up; Ctrl-C stops it.`);
-  if (first === undefined) return;
+  if (first === undefined) return all.length > 0 ? output.line('In another terminal: millrace status') : undefined;
   const { name } = first.runnable.definition;
   output.line(`In another terminal: millrace run ${name}, millrace status`);
   output.line(`Runs: ${connected.page({ workflowId: `${project.name}/${name}` })}`);

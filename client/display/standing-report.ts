@@ -1,5 +1,6 @@
 import type { PastRun } from '../run-history.ts';
 import type { Standing } from '../standing.ts';
+import { ingestLines } from './ingest-report.ts';
 import { remarks, runTable } from './run-report.ts';
 import { syncRemarks, syncTable } from './sync-report.ts';
 import { table, type TableColumn } from './table.ts';
@@ -21,11 +22,26 @@ const total = ({ report }: Standing, of: 'loaded' | 'rejected'): number =>
 
 /** Rows that the newest run loaded, or that an application acknowledged. */
 function delivered(standing: Standing): string {
+  if (standing.ingest !== undefined) return count(standing.ingest.loaded);
   if (standing.sync !== undefined) return count(standing.sync.acknowledged);
   return standing.report === undefined ? '' : count(total(standing, 'loaded'));
 }
 
-function nextStart({ schedule }: Standing): string {
+const refused = (standing: Standing): number => standing.ingest?.rejected ?? standing.sync?.rejected ?? total(standing, 'rejected');
+
+/** What holds it, and why; undefined where nothing does. */
+function pauseOf({ ingest, schedule }: Standing): string | undefined {
+  const note = ingest?.status === 'paused' ? (ingest.note ?? '') : schedule?.paused === true ? schedule.note : undefined;
+  return note === undefined ? undefined : `paused${note === '' ? '' : ` (${note})`}`;
+}
+
+/** What loads events is idle or at work, for as long as it is there. */
+function stateOf({ runs: [newest], ingest }: Standing): string {
+  return newest?.state === 'running' && ingest !== undefined ? ingest.status : (newest?.state ?? 'never');
+}
+
+function nextStart({ schedule, ingest }: Standing): string {
+  if (ingest !== undefined) return ingest.status === 'paused' ? 'paused' : 'as events come';
   if (schedule === undefined) return '';
   if (schedule.paused) return 'paused';
   return schedule.next === undefined ? '' : fromNow(schedule.next);
@@ -33,11 +49,11 @@ function nextStart({ schedule }: Standing): string {
 
 function overviewRow(standing: Standing): readonly string[] {
   const [newest] = standing.runs;
-  const rejected = standing.sync?.rejected ?? total(standing, 'rejected');
+  const rejected = refused(standing);
   return [
     standing.name,
     standing.kind,
-    newest?.state ?? 'never',
+    stateOf(standing),
     newest === undefined ? '' : fromNow(newest.startedAt),
     delivered(standing),
     rejected > 0 ? count(rejected) : '',
@@ -59,14 +75,15 @@ const differences: Readonly<Record<Standing['applied'], string | undefined>> = {
 
 /** Sentences on what deserves attention. */
 export function attention(standing: Standing): readonly string[] {
-  const { name, failure, late, lastSuccess, applied, schedule } = standing;
+  const { name, failure, late, lastSuccess, applied } = standing;
   const since = lastSuccess === undefined ? 'it has never succeeded' : `its last success was ${fromNow(lastSuccess)}`;
   const difference = differences[applied];
+  const paused = pauseOf(standing);
   return [
     ...(failure === undefined ? [] : [`${name}: ${failure.code}: ${failure.message}`]),
     ...(late ? [`${name} is late: ${since}`] : []),
     ...(difference === undefined ? [] : [`${name}: ${difference}`]),
-    ...(schedule?.paused === true ? [`${name}: paused${schedule.note === '' ? '' : ` (${schedule.note})`}: millrace resume ${name}`] : []),
+    ...(paused === undefined ? [] : [`${name}: ${paused}: millrace resume ${name}`]),
   ];
 }
 
@@ -97,6 +114,7 @@ export function standingDetail(standing: Standing, page: (run: PastRun) => strin
       : [`next start: ${moment(schedule.next)} (${fromNow(schedule.next)})`];
   return [
     ...(runs.length === 0 ? [`${standing.name} has not run yet: millrace run ${standing.name}`] : runsTable(runs, page)),
+    ...(standing.ingest === undefined ? [] : ['', ...ingestLines(standing.ingest)]),
     ...(report === undefined ? [] : ['', ...runTable(report), ...remarks(report)]),
     ...(sync === undefined ? [] : ['', ...syncTable(sync), ...syncRemarks(sync)]),
     ...next,

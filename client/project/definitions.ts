@@ -96,12 +96,13 @@ function toPipeline(name: string, settings: PipelineSettings, context: Context):
   const defaults = context.project.defaults ?? {};
   const [warehouse = '', schema = ''] = settings.to.split('.');
   const parallel = layered<Parallel>(pipelineDefaults.parallel, defaults.parallel, settings.parallel);
+  const from = connectionOf(settings.from, context);
   const expectEvery = settings.expect_every ?? defaults.expect_every;
   return {
     format: definitionFormat,
     project: context.project.project,
     name,
-    from: connectionOf(settings.from, context),
+    from,
     to: connectionOf(warehouse, context),
     schema,
     streams: toStreams(settings, defaults),
@@ -110,6 +111,7 @@ function toPipeline(name: string, settings: PipelineSettings, context: Context):
     partitionBytes: accepted(parseSize, settings.partition_size ?? defaults.partition_size ?? pipelineDefaults.partition_size),
     alerts: toAlerts(settings.alerts, context),
     ...(expectEvery === undefined ? {} : { expectEvery: accepted(parseCadence, expectEvery) }),
+    ...(settings.expect_every === undefined || from.type !== 'ingest' ? {} : { expectsEvents: true as const }),
     retention: toRetention(layered<Retention>(pipelineDefaults.retention, defaults.retention, settings.retention)),
     heartbeatTimeout: heartbeatTimeout(settings, context),
   };

@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import { taskQueueOf } from '../../client/names.ts';
 import { ingestWaker, ingestWorkflowId } from '../../client/wake-ingest.ts';
 import { sealedNumbers } from '../../connectors/ingest/segments.ts';
+import { standingOf } from '../../client/standing.ts';
+import type { PipelineDefinition } from '../../schema/definition.ts';
 import type { IngestReport } from '../../schema/ingest.ts';
 import { clicksPipeline, openIngestGateway } from '../kits/ingest.ts';
 import { openProject, sql } from '../pipeline-kit.ts';
 import { createDatabase, dropDatabase } from '../servers.ts';
+import { findStanding } from '../../worker/standing.ts';
 import { until } from './until.ts';
 
 describe('The workflow of events', function () {
@@ -147,6 +150,29 @@ describe('The workflow of events', function () {
     await until(async () => (await at.report()).loads === 2, 'second load');
     assert.equal((await at.report()).loaded, 2);
     assert.equal((await at.rows()).length, 2);
+  });
+
+  it('is late when events wait for too long, and when none come where the pipeline itself expects some', async () => {
+    await using at = await open();
+    const { client, project } = at.project;
+    const late = async (more: Partial<PipelineDefinition>): Promise<boolean> =>
+      (await standingOf(client, { kind: 'pipeline', definition: { ...at.definition, ...more } }, undefined)).late;
+    assert.deepEqual([await late({ expectEvery: 1 }), await late({ expectEvery: 1, expectsEvents: true })], [false, true]);
+    await at.gateway.post({ event_id: 'a' });
+    await until(async () => (await at.report().catch(() => undefined))?.status === 'idle' && (await at.rows()).length === 1, 'one event');
+    const standing = await standingOf(client, { kind: 'pipeline', definition: at.definition }, undefined);
+    assert.deepEqual([standing.runs[0]?.state, standing.ingest?.loaded, standing.late], ['running', 1, false]);
+    assert.ok(Date.now() - (standing.lastSuccess?.getTime() ?? 0) < 60_000);
+    assert.equal(await late({ expectEvery: 1 }), false);
+    const watched = async (): Promise<number> => Date.now() - ((await findStanding(client, project, 'clicks')).lastSuccess ?? 0);
+    await until(async () => (await watched()) < 5000, 'the watch to see it');
+    const asks = { ...at.definition, expectEvery: 1, expectsEvents: true as const };
+    await ingestWaker(client, [{ definition: asks, hash: 'two' }])('clicks');
+    await until(async () => (await at.report()).status === 'idle' && (await at.report()).expectsEvents === true, 'its definition');
+    assert.equal(await late({ expectEvery: 1, expectsEvents: true }), true);
+    assert.equal((await findStanding(client, project, 'clicks')).lastSuccess, Date.parse((await at.report()).last[0]?.at ?? ''));
+    const [underWay] = (await findStanding(client, project, 'clicks')).underWay;
+    assert.match(underWay?.sentence ?? '', /^clicks: under way/);
   });
 
   it('refuses to read everything again: what was loaded is gone from staging', async () => {
