@@ -58,7 +58,7 @@ function viewOfApi(catalog: Catalog, api: PublishedApi, granted: RoleDefinition,
     source: definition.source,
     key: definition.key,
     columns: new Map(
-      shape.columns.filter(({ name }) => sees(name)).map((column) => [column.name, viewColumn(column, granted.mask[column.name])]),
+      shape.columns.filter(({ name }) => sees(name)).map((column) => [column.name, viewColumn(column, maskOf(granted, column.name))]),
     ),
     relations: new Map(
       Object.entries(definition.relations)
@@ -82,6 +82,8 @@ function tiesOf({ apis }: Catalog, { name, relations }: ApiDefinition): Readonly
   const others = apis.flatMap(({ definition }) => Object.values(definition.relations)).filter(({ api }) => api === name);
   return new Set([...own, ...others.flatMap(({ on }) => on.map(([, column]) => column))]);
 }
+
+const maskOf = ({ mask }: RoleDefinition, name: string): Mask | undefined => (Object.hasOwn(mask, name) ? mask[name] : undefined);
 
 const columnsNamed = (columns: readonly DatasetColumn[], names: ReadonlySet<string>): readonly DatasetColumn[] =>
   columns.filter(({ name }) => names.has(name));

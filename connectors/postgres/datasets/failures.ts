@@ -50,5 +50,6 @@ function wrongValue(error: DatabaseError, state: string, { what, subjects }: Ask
   const subject = number === undefined ? undefined : subjects[Number(number) - 1];
   if (subject !== undefined) return new MillraceError('rejected', `${subject}: the value isn't of its type (SQLSTATE ${state})`);
   if (state === '22021') return new MillraceError('rejected', 'a value has characters that the warehouse does not take (SQLSTATE 22021)');
+  if (state === '22003') return new MillraceError('rejected', 'a number of the answer, such as a sum, is beyond its type (SQLSTATE 22003)');
   return new MillraceError('config', `${what}: the dataset's query or a row rule fails on a row (SQLSTATE ${state})`);
 }
