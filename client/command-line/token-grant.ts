@@ -1,3 +1,4 @@
+import { claimsOf } from '../../gateway/view.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { ApiDefinition, GatewayDefinition } from '../../schema/gateway-definition.ts';
 import { parseDuration } from '../../schema/quantity.ts';
@@ -37,7 +38,7 @@ export function grantOf(gateway: GatewayDefinition, asked: Asked, now: Date): Gr
     name: asked.name ?? role ?? scopes.join(' '),
     role,
     scopes,
-    claims: claimsOf(asked.claim ?? []),
+    claims: askedClaims(asked.claim ?? []),
     expiresAt: expiryOf(asked.expires, now),
   };
 }
@@ -84,7 +85,7 @@ function assertScope(gateway: GatewayDefinition, scope: string, role: string | u
 }
 
 /** A claim that is given more than once is a list. */
-function claimsOf(given: NonNullable<Asked['claim']>): Grant['claims'] {
+function askedClaims(given: NonNullable<Asked['claim']>): Grant['claims'] {
   const claims: Record<string, readonly string[]> = {};
   for (const { left, right } of given) claims[left] = [...(claims[left] ?? []), right];
   return Object.fromEntries(Object.entries(claims).map(([name, values]) => [name, values.length === 1 ? (values[0] ?? '') : values]));
@@ -103,11 +104,9 @@ export function missingClaims(apis: readonly ApiDefinition[], { role, claims }: 
   const missing = new Map<string, readonly string[]>();
   for (const { name, roles } of apis) {
     const granted = role !== undefined && Object.hasOwn(roles, role) ? roles[role] : undefined;
-    for (const claim of claimsIn(granted?.rows)) {
+    for (const claim of new Set(claimsOf(granted?.rows ?? ''))) {
       if (!Object.hasOwn(claims, claim)) missing.set(claim, [...(missing.get(claim) ?? []), name]);
     }
   }
   return missing;
 }
-
-const claimsIn = (rows = ''): ReadonlySet<string> => new Set([...rows.matchAll(/\$\{claim:([^}]+)\}/g)].map(([, name = '']) => name));
