@@ -22,11 +22,11 @@ import { dataSteps } from './steps.ts';
 import type { Track } from './track.ts';
 
 /** There are events to load. */
-export const wakeSignal = defineSignal<[IngestWake]>('wake');
+const wakeSignal = defineSignal<[IngestWake]>('wake');
 /** Holds loads until `resume`. */
-export const pauseSignal = defineSignal<[note?: string]>('pause');
-export const resumeSignal = defineSignal('resume');
-export const ingestProgressQuery = defineQuery<IngestReport>('ingestProgress');
+const pauseSignal = defineSignal<[note?: string]>('pause');
+const resumeSignal = defineSignal('resume');
+const ingestProgressQuery = defineQuery<IngestReport>('ingestProgress');
 
 /** From the start of one load to that of the next, at least. It is waited for in the first step: a timer of the server may take a second longer. */
 const betweenLoads = 1000;

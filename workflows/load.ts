@@ -69,7 +69,7 @@ async function commit(run: StreamRun, going: GoingLoad, partitions: readonly Par
   }
 }
 
-export const nothingCommitted: Committed = {
+const nothingCommitted: Committed = {
   read: 0,
   loaded: 0,
   rejected: 0,

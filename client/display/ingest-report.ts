@@ -17,7 +17,7 @@ function pendingOf({ status, failure, pending }: IngestReport): string {
 }
 
 /** One sentence on the events of a pipeline. */
-export function ingestSentence(report: IngestReport): string {
+function ingestSentence(report: IngestReport): string {
   const { loads, loaded, duplicates, rejected } = report;
   const more = [
     ...(duplicates > 0 ? [`${count(duplicates)} duplicates dropped`] : []),

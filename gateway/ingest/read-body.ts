@@ -16,7 +16,7 @@ export interface PostedBody {
 }
 
 /** Of one request. */
-export const mostEvents = 10_000;
+const mostEvents = 10_000;
 
 const posted = (text: string, value: unknown): PostedEvent => ({ text: inOneLine(text.trim()), value, isJson: true });
 

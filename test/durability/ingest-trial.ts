@@ -12,6 +12,7 @@ import { sql } from '../pipeline-kit.ts';
 import { until } from '../workflows/until.ts';
 import type { Fault } from './fault.ts';
 import type { IngestGatewayPlace } from './ingest-gateway.ts';
+import type { OwnServer } from './own-servers.ts';
 import { uniqueProject, type Place } from './place.ts';
 import { startWorkerProcess } from './worker-process.ts';
 
@@ -22,6 +23,8 @@ export interface IngestTrial {
   readonly workerAt?: Fault['point'];
   /** Events go on until so many runs of the workflow have continued each other. */
   readonly runs?: number;
+  /** A server that crashes in the midst of events, and is back when more were accepted meanwhile. */
+  readonly lost?: OwnServer;
 }
 
 interface Gateway {
@@ -98,13 +101,17 @@ async function runsOf({ client }: Place, workflowId: string): Promise<number> {
 }
 
 /** Every event that was answered for is in the warehouse, once, whatever was killed. */
-export async function ingestTrial(place: Place, { kills, workerAt, runs = 1 }: IngestTrial): Promise<void> {
+export async function ingestTrial(place: Place, { kills, workerAt, runs = 1, lost }: IngestTrial): Promise<void> {
   const project = uniqueProject();
   const definition = await definitionOf(place, project);
   const gatewayPlace = { staging: join(place.folder, 'staging'), temporal: place.temporal, definition };
   let gateway = await startGateway(gatewayPlace);
   let worker = await startWorker(place, project, workerAt);
   const handle = place.client.workflow.getHandle(ingestWorkflowId(definition));
+  const count = async (what: string): Promise<number> => {
+    const rows = await sql(place.warehouse, `SELECT ${what} AS n FROM "${definition.schema}".clicks`).catch(() => []);
+    return Number(rows[0]?.['n'] ?? 0);
+  };
   try {
     const posting = startPosting(() => gateway.address);
     for (let no = 0; no < kills; no += 1) {
@@ -117,12 +124,17 @@ export async function ingestTrial(place: Place, { kills, workerAt, runs = 1 }: I
       await until(() => worker.gone(), 'end of the worker', 120);
       worker = await startWorker(place, project, undefined);
     }
+    if (lost !== undefined) {
+      await until(async () => (await count('count(*)')) > 0, 'events in the warehouse', 60);
+      await lost.crash();
+      const before = posting.acknowledged.size;
+      await until(() => posting.acknowledged.size > before + 200, 'events while a server is away', 60);
+      await lost.start();
+    }
     await until(async () => (await runsOf(place, handle.workflowId)) >= runs, `${runs} runs`, 90);
     await posting.end();
-    const count = async (what: string): Promise<number> =>
-      Number((await sql(place.warehouse, `SELECT ${what} AS n FROM "${definition.schema}".clicks`))[0]?.['n']);
     const { size } = posting.acknowledged;
-    await until(async () => (await count('count(DISTINCT event_id)')) >= size, `${size} events`, 60);
+    await until(async () => (await count('count(DISTINCT event_id)')) >= size, `${size} events`, 90);
     const rows = await sql(place.warehouse, `SELECT event_id FROM "${definition.schema}".clicks`);
     const loaded = new Set(rows.map(({ event_id: id }) => id ?? ''));
     assert.deepEqual(

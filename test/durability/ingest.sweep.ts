@@ -7,8 +7,8 @@ describe('events that were accepted are in the warehouse once', function () {
   before(async () => void (place = await openPlace()));
   after(() => place[Symbol.asyncDispose]());
 
-  it('after many kills of the gateway', async () => await ingestTrial(place, { kills: 40 }));
+  it('after many kills of the gateway', async () => await ingestTrial(place, { kills: 12 }));
 
   for (const point of ['plan', 'prepared', 'extract', 'load', 'loaded', 'commit', 'committed'] as const)
-    it(`after kill -9 of the worker at ${point}`, async () => await ingestTrial(place, { kills: 2, workerAt: point }));
+    it(`after kill -9 of the worker at ${point}`, async () => await ingestTrial(place, { kills: 1, workerAt: point }));
 });

@@ -1,29 +1,18 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, stat, writeFile, open as openFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile, open as openFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock } from 'node:test';
+import { promisify } from 'node:util';
 import { eventLine, parseEventLine } from '../../connectors/ingest/event-line.ts';
 import { makeIngestFolder, sealedNumbers, sealedPath, sealSegment } from '../../connectors/ingest/segments.ts';
 import { ownPrefix } from '../../gateway/ingest/owner.ts';
 import { recoverSegments } from '../../gateway/ingest/recover.ts';
 import { SegmentWriter } from '../../gateway/ingest/segment-writer.ts';
 import { openIngestGateway } from '../kits/ingest.ts';
+import { storedIds } from './stored-events.ts';
 import { until } from '../workflows/until.ts';
-
-/** Ids of all events in sealed and open segments. */
-async function stored(folder: string): Promise<readonly string[]> {
-  const files = [
-    ...(await sealedNumbers(folder)).map((no) => sealedPath(folder, no)),
-    ...(await readdir(join(folder, 'open'))).map((name) => join(folder, 'open', name)),
-  ];
-  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
-  return texts.flatMap((text) =>
-    text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => parseEventLine(line)?.id ?? 'torn'),
-  );
-}
 
 describe('POST /ingest/<connection>', () => {
   it('takes one event, an array, or lines, and answers when they are on disk, as they came', async () => {
@@ -36,7 +25,7 @@ describe('POST /ingest/<connection>', () => {
     assert.equal((await gateway.post('[{"event_id":"b"} , {"event_id":"c","page":{"x":[1,"]"]}}]')).body.accepted, 2);
     const lines = await gateway.post('{"event_id":"d"}\r\n\n{"event_id":"e"}', { 'content-type': 'application/x-ndjson' });
     assert.equal(lines.body.accepted, 2);
-    assert.deepEqual((await stored(gateway.folder)).toSorted(), ['a', 'b', 'c', 'd', 'e']);
+    assert.deepEqual((await storedIds(gateway.folder)).toSorted(), ['a', 'b', 'c', 'd', 'e']);
     await until(async () => (await sealedNumbers(gateway.folder)).length > 0, 'sealed segment');
     const [first = ''] = (await readFile(sealedPath(gateway.folder, 1), 'utf8')).split('\n');
     assert.equal(parseEventLine(first)?.text, text.replace('\n', ' '));
@@ -71,7 +60,7 @@ describe('POST /ingest/<connection>', () => {
     assert.equal(none.status, 422);
     assert.equal(none.body.errors?.[0]?.at, '/0/user');
     assert.equal((await gateway.post({ event_id: '' })).body.errors?.[0]?.at, '/event_id');
-    assert.deepEqual(await stored(gateway.folder), ['good']);
+    assert.deepEqual(await storedIds(gateway.folder), ['good']);
   });
 
   it('refuses what a table could not hold, which JSON and its schema allow', async () => {
@@ -91,7 +80,7 @@ describe('POST /ingest/<connection>', () => {
     assert.equal((await gateway.post(JSON.stringify(Array.from({ length: 10_001 }, () => 1)))).status, 413);
     assert.equal((await gateway.post('x'.repeat(1024 * 1024 + 1))).status, 413);
     assert.equal((await gateway.post('[]')).body.accepted, 0);
-    assert.deepEqual(await stored(gateway.folder), []);
+    assert.deepEqual(await storedIds(gateway.folder), []);
   });
 
   it('takes an event once by its key, and a delivery once by its header', async () => {
@@ -114,7 +103,7 @@ describe('POST /ingest/<connection>', () => {
     assert.deepEqual([other.status, other.body.title], [422, 'Idempotency key reused']);
     assert.equal((await keyless.post({ event_id: 'a' })).body.accepted, 1);
     assert.equal((await keyless.post({ event_id: 'a' }, { 'idempotency-key': 'é' })).status, 400);
-    assert.deepEqual((await stored(keyless.folder)).slice(0, 2), ['delivery-1/0', 'delivery-1/1']);
+    assert.deepEqual((await storedIds(keyless.folder)).slice(0, 2), ['delivery-1/0', 'delivery-1/1']);
   });
 
   it('takes up a changed schema, and keeps the one before while the new one is wrong', async () => {
@@ -135,7 +124,7 @@ describe('POST /ingest/<connection>', () => {
     const full = answers.filter(({ status }) => status === 503);
     assert.ok(full.length > 0);
     assert.equal(full[0]?.headers['retry-after'], '5');
-    assert.equal((await stored(gateway.folder)).length, answers.filter(({ status }) => status === 202).length);
+    assert.equal((await storedIds(gateway.folder)).length, answers.filter(({ status }) => status === 202).length);
   });
 
   it('accepts nothing that the disk refuses, and goes on when it has room again', async () => {
@@ -154,7 +143,32 @@ describe('POST /ingest/<connection>', () => {
       full.mock.restore();
     }
     assert.equal((await gateway.post({ event_id: 'lost?' })).body.accepted, 1);
-    assert.deepEqual((await stored(gateway.folder)).toSorted(), ['before', 'lost?']);
+    assert.deepEqual((await storedIds(gateway.folder)).toSorted(), ['before', 'lost?']);
+  });
+});
+
+describe('POST /ingest/<connection> on a disk that is really full', () => {
+  it('refuses (503), keeps what it took, and takes events again when there is room', async function () {
+    const root = await mkdtemp(join(tmpdir(), 'millrace-ingest-disk-'));
+    try {
+      const share = process.getuid?.() === 0 ? ['-m'] : ['-rm'];
+      const line = 'mount -t tmpfs -o size=1m tmpfs "$1" || exit 9; "$2" --import tsx "$3" "$1"';
+      const words = [...share, 'sh', '-c', line, 'sh', root, process.execPath, join(import.meta.dirname, 'ingest-on-disk.ts')];
+      const done = await promisify(execFile)('unshare', words).catch((error: { code?: number | string; stderr?: string }) => error);
+      // No right to mount, or no program for it.
+      if (!('stdout' in done) || !done.stdout) {
+        assert.ok(
+          'code' in done && (done.code === 9 || done.code === 'ENOENT' || /^unshare:/m.test(done.stderr ?? '')),
+          String(done.stderr),
+        );
+        return this.skip();
+      }
+      const { refused, again, same, accepted } = JSON.parse(done.stdout) as Record<string, unknown>;
+      assert.deepEqual([refused, again, same], [503, 202, true]);
+      assert.ok(Number(accepted) > 10, String(accepted));
+    } finally {
+      await rm(root, { recursive: true, force: true });
+    }
   });
 });
 
@@ -174,7 +188,7 @@ describe('segments of events', () => {
     await writeFile(join(gateway.folder, 'open', `${name}b.ndjson`), event('torn').slice(0, 20));
     const recovered = await Promise.all([recoverSegments(gateway.folder, () => []), recoverSegments(gateway.folder, () => [])]);
     assert.equal(recovered[0] + recovered[1], 1);
-    assert.deepEqual(await stored(gateway.folder), ['a', 'b']);
+    assert.deepEqual(await storedIds(gateway.folder), ['a', 'b']);
     assert.deepEqual(await readdir(join(gateway.folder, 'open')), []);
   });
 
@@ -198,7 +212,7 @@ describe('segments of events', () => {
       numbers.toSorted((a, b) => a - b),
       Array.from({ length: 20 }, (_, no) => no + 1),
     );
-    assert.equal((await stored(gateway.folder)).length, 20);
+    assert.equal((await storedIds(gateway.folder)).length, 20);
   });
 
   it('that another process took over acknowledge nothing more to their writer', async () => {
@@ -213,7 +227,7 @@ describe('segments of events', () => {
     await assert.rejects(writer.append(Buffer.from(event('b'))), /taken over/);
     await writer.append(Buffer.from(event('c')));
     await writer.close();
-    assert.deepEqual(await stored(gateway.folder), ['c']);
+    assert.deepEqual(await storedIds(gateway.folder), ['c']);
     assert.ok((await stat(join(gateway.folder, 'taken', 'x'))).size > 0);
   });
 
@@ -229,6 +243,6 @@ describe('segments of events', () => {
     } finally {
       synced.mock.restore();
     }
-    assert.equal((await stored(gateway.folder)).length, 50);
+    assert.equal((await storedIds(gateway.folder)).length, 50);
   });
 });

@@ -40,7 +40,7 @@ export interface IngestGateway extends AsyncDisposable {
 }
 
 /** What is answered: of 202, or a problem. */
-export interface Answer {
+interface Answer {
   readonly accepted?: number;
   readonly duplicates?: number;
   readonly rejected?: readonly { readonly index: number; readonly errors: readonly { readonly at: string; readonly message: string }[] }[];
@@ -133,7 +133,7 @@ export async function openIngestGateway(options: IngestGatewayOptions = {}): Pro
   };
 }
 
-export const ingestConnection = (
+const ingestConnection = (
   schema: string,
   settings: Readonly<Record<string, unknown>> = { key: 'event_id' },
 ): ConnectionDefinition => ({
