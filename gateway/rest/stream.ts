@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DatasetRead } from '../../schema/dataset.ts';
+import { Standing } from '../changes/streams.ts';
 import type { GatewayContext } from '../context.ts';
 import { whenGone } from '../operation/gone.ts';
 import { Problem } from '../problem.ts';
@@ -10,7 +11,7 @@ import { mediaTypes } from './negotiate.ts';
 
 /**
  * Streams all rows of a read. What fails before the first byte is answered as a problem; later, the connection is cut, so that nobody
- * takes a part for the whole. A client that goes away ends the query.
+ * takes a part for the whole; so it is when the token is revoked or expires. A client that goes away ends the query.
  */
 export async function sendStream(
   context: GatewayContext,
@@ -33,12 +34,32 @@ export async function sendStream(
   });
   const first = await rows.next();
   context.audit.add({ actor: request.caller.id, action: 'api.export', target: views[0]?.name ?? '', result: 'begun', details: { format } });
-  return reply.send(Readable.from(rest(first, rows), { objectMode: false }));
+  const standing = new Standing(context.books, context.definition.project);
+  return reply.send(
+    Readable.from(
+      rest(first, rows, () => standing.isGood(request.caller)),
+      { objectMode: false },
+    ),
+  );
 }
 
-async function* rest(first: IteratorResult<Uint8Array>, rows: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** Milliseconds between two looks at whether the token still holds. */
+const lookEvery = 1000;
+
+async function* rest(
+  first: IteratorResult<Uint8Array>,
+  rows: AsyncIterator<Uint8Array>,
+  mayGoOn: () => Promise<boolean>,
+): AsyncGenerator<Uint8Array> {
+  let looked = Date.now();
   try {
-    for (let part = first; part.done !== true; part = await rows.next()) yield part.value;
+    for (let part = first; part.done !== true; part = await rows.next()) {
+      if (Date.now() - looked >= lookEvery) {
+        if (!(await mayGoOn())) throw new Problem(401, 'Unauthorized', 'The token was revoked or has expired while its export ran.');
+        looked = Date.now();
+      }
+      yield part.value;
+    }
   } finally {
     await rows.return?.();
   }
