@@ -1,12 +1,13 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Standing } from '../access/standing.ts';
 import type { GatewayContext, Part } from '../context.ts';
 import { whenGone } from '../operation/gone.ts';
 import { badRequest, type Detail } from '../problem.ts';
 import { readChangesCursor, requireKept } from './cursor.ts';
 import { RecentChanges } from './recent.ts';
 import { changesText, streamTimes, type StreamTimes } from './stream.ts';
-import { OpenStreams, Standing, streamLimits, type StreamLimits } from './streams.ts';
+import { OpenStreams, streamLimits, type StreamLimits } from './streams.ts';
 import { seenBy } from './visible.ts';
 
 export interface ChangesOptions {

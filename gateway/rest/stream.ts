@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DatasetRead } from '../../schema/dataset.ts';
-import { Standing } from '../changes/streams.ts';
+import { Standing } from '../access/standing.ts';
 import type { GatewayContext } from '../context.ts';
 import { whenGone } from '../operation/gone.ts';
 import { Problem } from '../problem.ts';
