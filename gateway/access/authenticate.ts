@@ -27,6 +27,8 @@ export class Authenticator implements Disposable {
   readonly #signed: ReadonlySet<string>;
   readonly #identityOf: ReturnType<typeof identities>;
   readonly #callers = new WeakMap<BookedToken, Caller>();
+  /** Noted as good already: a token gets another caller within a minute. */
+  readonly #noted = new WeakSet<Caller>();
 
   /** Throws `config` for a JWKS address that can't be used. */
   constructor(definition: GatewayDefinition, books: Pick<GatewayBooks, 'findToken'>, log: GatewayLog) {
@@ -73,7 +75,8 @@ export class Authenticator implements Disposable {
       await this.#failures.note(ip, token);
       throw notGood();
     }
-    this.#failures.noteGood(token);
+    if (!this.#noted.has(caller)) this.#failures.noteGood(token);
+    this.#noted.add(caller);
     return caller;
   }
 

@@ -60,7 +60,8 @@ export class Counter {
 
   async take(key: string): Promise<Taken> {
     try {
-      return this.#taken((await this.#takeShared(key)) ?? (await this.#memory.consume(key)), true);
+      const shared = this.#shared === undefined ? undefined : await this.#takeShared(key);
+      return this.#taken(shared ?? (await this.#memory.consume(key)), true);
     } catch (error) {
       if (error instanceof RateLimiterRes) return this.#taken(error, false);
       throw error;

@@ -34,6 +34,7 @@ export class GatewayLimits implements Limits {
   readonly #apis: ReadonlyMap<string, ApiDefinition>;
   readonly #names: ReadonlySet<string>;
   readonly #counters = new Map<string, Counter>();
+  readonly #ofRate = { token: new WeakMap<Rate, Counter>(), role: new WeakMap<Rate, Counter>(), all: new WeakMap<Rate, Counter>() };
 
   constructor(definition: GatewayDefinition, redis: Redis | undefined) {
     this.#definition = definition;
@@ -50,15 +51,17 @@ export class GatewayLimits implements Limits {
   }
 
   async take(api: string, caller: Caller): Promise<Readonly<Record<string, string>>> {
-    const own = await this.#take('token', this.#rateOf(api, caller), `${this.#names.has(api) ? api : 'other'} ${caller.id}`);
+    const own = this.#rateOf(api, caller);
+    const taken = await this.#take('token', own, `${this.#names.has(api) ? api : 'other'} ${caller.id}`);
+    const headers = headersOf('token', own, taken);
     const { rate } = this.#definition;
     // Readers and writers don't take the limit of all from each other.
-    if (api.startsWith('ingest:')) return own;
+    if (api.startsWith('ingest:')) return headers;
     await Promise.all([
       caller.role === undefined ? undefined : this.#take('role', rate.role, caller.role),
       this.#take('all', rate.all, ''),
     ]);
-    return own;
+    return headers;
   }
 
   #rateOf(name: string, caller: Caller): Rate {
@@ -68,16 +71,19 @@ export class GatewayLimits implements Limits {
     return (Object.hasOwn(rates, role) ? rates[role] : rates['*']) ?? otherRate;
   }
 
-  async #take(name: 'token' | 'role' | 'all', rate: Rate, key: string): Promise<Readonly<Record<string, string>>> {
+  async #take(name: 'token' | 'role' | 'all', rate: Rate, key: string): Promise<Taken> {
     const taken = await this.#counter(name, rate).take(key);
     if (!taken.isAllowed) throw tooMany(name, rate, taken);
-    return headersOf(name, rate, taken);
+    return taken;
   }
 
-  #counter(name: string, rate: Rate): Counter {
+  #counter(name: 'token' | 'role' | 'all', rate: Rate): Counter {
+    const known = this.#ofRate[name].get(rate);
+    if (known !== undefined) return known;
     const key = `millrace:${this.#definition.project}:${name}:${rate.requests}:${rate.per}`;
     let counter = this.#counters.get(key);
     if (counter === undefined) this.#counters.set(key, (counter = new Counter(key, rate, this.#shared)));
+    this.#ofRate[name].set(rate, counter);
     return counter;
   }
 }

@@ -3,7 +3,7 @@ import type { GatewayContext } from '../context.ts';
 import type { Caller } from '../caller.ts';
 import type { OperationPlan } from './execute.ts';
 
-const keptPlans = 500;
+const keptPlans = 2000;
 const longestKept = 8000;
 
 /** Gives the plan of a question, by the shapes as they are now. */

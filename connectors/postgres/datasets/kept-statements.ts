@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { DatasetRead, DatasetRequest, DatasetRow, Filter } from '../../../schema/dataset.ts';
 import { compile, compileEstimate, estimatedReads } from './compile.ts';
 import { statementName, type CompiledStatement } from './statement.ts';
@@ -14,6 +15,8 @@ export interface ReadyStatement extends CompiledStatement {
 /** Gives the statement of a request. The same object is compiled once: it may be asked thousands of times, each time with another key. */
 export function keepStatements(maskKey: string | undefined): (request: DatasetRequest | DatasetRow) => ReadyStatement {
   const kept = new WeakMap<DatasetRequest, ReadyStatement>();
+  // Requests of one shape share one text.
+  const texts = new LRUCache<string, string>({ max: 500 });
   // Stands for a value of the key; nobody can guess it, so that no other value is taken for one.
   const place = randomUUID();
 
@@ -22,7 +25,10 @@ export function keepStatements(maskKey: string | undefined): (request: DatasetRe
     if (known !== undefined) return known;
     const asked = whole();
     const compiled = compile(asked, maskKey);
-    const made = { ...compiled, name: statementName(compiled.text), estimates: estimatedReads(asked).map(compileEstimate) };
+    const name = statementName(compiled.text);
+    const text = texts.get(name) ?? compiled.text;
+    texts.set(name, text);
+    const made = { ...compiled, text, name, estimates: estimatedReads(asked).map(compileEstimate) };
     kept.set(request, made);
     return made;
   }
