@@ -1,5 +1,8 @@
 // npm run bench -- [--only NAME] [--rows N] [--rounds N] [--json FILE]
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Case } from './case.ts';
 import { casesOf } from './cases.ts';
@@ -74,15 +77,46 @@ function print(results: readonly Result[], goals: ReadonlyMap<string, number>): 
   }
 }
 
-await using bench = await openBench();
-const all = casesOf(bench, rows);
-const unknown = values.only?.filter((name) => !all.some((one) => one.name === name)) ?? [];
-if (unknown.length > 0) throw new Error(`no benchmark ${unknown.join(', ')}; there are ${all.map((one) => one.name).join(', ')}`);
-const chosen = all.filter((one) => values.only === undefined || values.only.includes(one.name));
-if (chosen.some((one) => !one.name.startsWith('reverse-'))) await fillOrders(bench.source, rows);
-await bench.worker.resetPeak();
-const idle = await bench.worker.peak();
-const results: Result[] = [];
-for (const one of chosen) results.push(await measure(bench, one, idle));
-print(results, new Map(all.map((one) => [one.name, one.goal])));
-if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+/** Benchmarks that bring their own servers and processes: the gateway against a bare handler, events on their way to a table. */
+const apart = [
+  { names: ['rest-list', 'rest-get', 'rest-list-cached', 'graphql-tree'], program: 'gateway/run.ts', takes: ['only', 'rounds'] },
+  { names: ['ingest'], program: 'ingest/run.ts', takes: [] },
+] as const;
+
+async function runApart(program: string, given: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL(program, import.meta.url)), ...given], {
+    stdio: 'inherit',
+  });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`${program} failed`);
+}
+
+/** Pipelines and syncs; `only` are names among them, or everything. */
+async function runPipelines(only: readonly string[] | undefined): Promise<void> {
+  await using bench = await openBench();
+  const all = casesOf(bench, rows);
+  const names = [...all.map((one) => one.name), ...apart.flatMap((one) => one.names)];
+  const unknown = only?.filter((name) => !all.some((one) => one.name === name)) ?? [];
+  if (unknown.length > 0) throw new Error(`no benchmark ${unknown.join(', ')}; there are ${names.join(', ')}`);
+  const chosen = all.filter((one) => only === undefined || only.includes(one.name));
+  if (chosen.some((one) => !one.name.startsWith('reverse-'))) await fillOrders(bench.source, rows);
+  await bench.worker.resetPeak();
+  const idle = await bench.worker.peak();
+  const results: Result[] = [];
+  for (const one of chosen) results.push(await measure(bench, one, idle));
+  print(results, new Map(all.map((one) => [one.name, one.goal])));
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+}
+
+const { only } = values;
+const ofPipelines = only?.filter((name) => !apart.some(({ names }) => names.some((known) => known === name)));
+if (ofPipelines === undefined || ofPipelines.length > 0) await runPipelines(ofPipelines);
+for (const { names, program, takes } of apart) {
+  const chosen = names.filter((name) => only === undefined || only.includes(name));
+  if (chosen.length === 0) continue;
+  const given = { only: chosen, rounds: values.rounds === undefined ? [] : [values.rounds] };
+  await runApart(
+    program,
+    takes.flatMap((name) => given[name].flatMap((value) => [`--${name}`, value])),
+  );
+}
