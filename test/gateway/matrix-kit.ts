@@ -4,7 +4,7 @@ import { createOracle, seenOf, type Expected, type Oracle, type Seen } from './m
 import { apis, openSample, type SampleCaller, type SampleRelation } from './matrix-sample.ts';
 
 /** A caller and an API, each with each; `seen` is undefined where the caller must not know the API. */
-export interface Pair {
+interface Pair {
   readonly caller: SampleCaller;
   readonly api: string;
   readonly seen: Seen | undefined;

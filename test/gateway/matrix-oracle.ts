@@ -43,7 +43,7 @@ export const factsOf = (type: string): TypeFacts => types[type]!;
 const literal = (value: unknown): string => `'${String(value).replaceAll("'", "''")}'`;
 
 /** How a column may be used by a role. */
-export type Use = 'usable' | 'masked' | 'unknown';
+type Use = 'usable' | 'masked' | 'unknown';
 
 export interface Seen {
   /** Names of all columns that the dataset has, to their types. */
