@@ -28,7 +28,7 @@ const accepted = {
 };
 
 function ingestPath(name: string): Schema {
-  const event = { type: 'object' };
+  const event = { type: 'object', description: 'As the schema of the connection says; one that is not is refused, and told by its place.' };
   return {
     post: {
       tags: ['events'],
@@ -40,7 +40,7 @@ function ingestPath(name: string): Schema {
           name: 'Idempotency-Key',
           in: 'header',
           description: 'The same for the same delivery.',
-          schema: { type: 'string', maxLength: 255 },
+          schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~][ -~]*$' },
         },
       ],
       requestBody: {
