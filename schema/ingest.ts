@@ -41,6 +41,8 @@ export interface IngestReport {
   readonly failure?: Failure;
   /** The pipeline itself says how often events are expected: that none come is no success. */
   readonly expectsEvents?: true;
+  /** Of the last load: what deserves attention. */
+  readonly notes?: readonly string[];
   /** Why it is paused. */
   readonly note?: string;
 }

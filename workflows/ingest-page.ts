@@ -11,7 +11,7 @@ const columns: readonly Column<IngestLoad>[] = [
 
 /** The page of a pipeline of events in the Temporal UI, as Markdown. */
 export function ingestPage(pipeline: string, report: IngestReport): string {
-  const { status, step, loads, loaded, duplicates, rejected, last, pending, failure } = report;
+  const { status, step, loads, loaded, duplicates, rejected, last, pending, failure, notes = [] } = report;
   const waits =
     pending === undefined ? [] : [`pending when it was last woken: ${grouped(pending.segments)} segments, ${grouped(pending.bytes)} bytes`];
   return (
@@ -23,6 +23,7 @@ export function ingestPage(pipeline: string, report: IngestReport): string {
         `${grouped(loads)} loads, ${grouped(loaded)} events, ${grouped(duplicates)} duplicates, ${grouped(rejected)} rejected`,
         ...waits,
       ].join('; '),
+      ...notes.map((note) => `- ${cell(note)}`),
       ...(failure === undefined ? [] : ['', `- **${failure.code}**: ${cell(failure.message)}`]),
     ]
       .join('\n')

@@ -140,7 +140,7 @@ function took(state: Ingest, committed: Committed, stream: StreamReport): void {
   state.report = before;
   if (committed.version === 0) return;
   const load: IngestLoad = { at: new Date().toISOString(), loaded, duplicates, rejected, seconds: stream.seconds };
-  const { report } = state;
+  const { notes: _notes, ...report } = state.report;
   state.unbuilt = true;
   state.report = {
     ...report,
@@ -149,6 +149,7 @@ function took(state: Ingest, committed: Committed, stream: StreamReport): void {
     duplicates: report.duplicates + duplicates,
     rejected: report.rejected + rejected,
     last: [load, ...report.last].slice(0, shownLoads),
+    ...(committed.notes.length === 0 ? {} : { notes: committed.notes.slice(0, shownLoads) }),
   };
 }
 

@@ -29,7 +29,7 @@ function ingestSentence(report: IngestReport): string {
 
 /** The latest loads of events, and their sum. */
 export function ingestLines(report: IngestReport): readonly string[] {
-  const { status, step, last } = report;
+  const { status, step, last, notes = [] } = report;
   const rows = last.map(({ at, loaded, duplicates, rejected, seconds }) => [
     moment(new Date(at)),
     count(loaded),
@@ -40,5 +40,6 @@ export function ingestLines(report: IngestReport): readonly string[] {
   return [
     ...(rows.length === 0 ? [] : [...table(columns, rows), '']),
     `${status}${step === '' ? '' : ` (${step})`}: ${ingestSentence(report)}`,
+    ...notes,
   ];
 }

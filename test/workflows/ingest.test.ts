@@ -79,6 +79,14 @@ describe('The workflow of events', function () {
     await until(async () => (await at.report()).duplicates === 1, 'duplicate');
     const indexes = await at.rows("SELECT indexdef FROM pg_indexes WHERE tablename = 'clicks'");
     assert.ok(indexes.some(({ indexdef }) => indexdef?.includes('(event_id)')));
+    assert.equal((await at.report()).notes, undefined);
+    await at.rows('DROP INDEX landed.clicks_event_id_idx');
+    await at.gateway.post({ event_id: 'c' });
+    await until(async () => (await at.rows()).length === 3 && (await at.report()).notes !== undefined, 'note');
+    assert.match(
+      (await at.report()).notes?.[0] ?? '',
+      /no index on event_id.*CREATE INDEX CONCURRENTLY ON "landed"."clicks" \("event_id"\)/,
+    );
   });
 
   it('begins loads at least a second apart while events keep coming, without a timer of the server', async () => {

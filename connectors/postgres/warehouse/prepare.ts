@@ -2,17 +2,19 @@ import type pg from 'pg';
 import { MillraceError } from '../../../schema/errors.ts';
 import type { Load, Prepared } from '../../../schema/load.ts';
 import type { Attempt } from '../../connector.ts';
+import { quoteTable } from '../sql.ts';
+import { readsBack } from './append.ts';
 import { ensureBooks, ensureSchema } from './books.ts';
 import { planContract, refuseLossy, type ContractPlan } from './contract.ts';
 import { findDependents } from './dependents.ts';
 import { takeFence, type Fence } from './fence.ts';
 import { checkFingerprint } from './fingerprint.ts';
 import { createDirectTable, createStagedTable, dropLoadTable } from './load-table.ts';
-import { historyColumns, loadTable, place } from './names.ts';
+import { columnList, historyColumns, loadTable, place } from './names.ts';
 import { openSession, type WarehouseContext } from './open.ts';
 import { checkOwnership } from './ownership.ts';
 import { moved, raiseGeneration, readState, type BookedState } from './state.ts';
-import { findTarget, hasUniqueIndex, type TargetTable } from './target.ts';
+import { findTarget, hasKeyIndex, hasUniqueIndex, type TargetTable } from './target.ts';
 import { endEarlierSessions, endSessionsOf, inTransaction } from './transaction.ts';
 
 /** Takes the fence, checks what must hold, and makes the load's table, in one transaction; again with the same load it changes nothing. */
@@ -44,7 +46,17 @@ async function prepareOnce(client: pg.Client, load: Load): Promise<Prepared> {
   await ensureSchema(client, load.target.schema);
   await dropPrevious(client, load, fence);
   const notes = await createLoadTable(client, load, fence, target);
-  return { epoch: fence.epoch, table, notes: [...warnings, ...notes] };
+  const slow = target === undefined || fence.rebuild ? [] : await slowLookup(client, load, target);
+  return { epoch: fence.epoch, table, notes: [...warnings, ...notes, ...slow] };
+}
+
+/** An append that looks keys up in a table that was adopted without an index on them. */
+async function slowLookup(client: pg.Client, load: Load, { oid }: TargetTable): Promise<readonly string[]> {
+  if (!readsBack({ load }) || (await hasKeyIndex(client, oid, load.definition.key))) return [];
+  const key = columnList(load.definition.key);
+  return [
+    `${load.target.schema}.${load.target.table} has no index on ${load.definition.key.join(', ')}, so that each load reads all of it to find duplicates: CREATE INDEX CONCURRENTLY ON ${quoteTable(load.target)} (${key})`,
+  ];
 }
 
 /** True for full refreshes, which accept any fingerprint, and where the load was prepared before. */

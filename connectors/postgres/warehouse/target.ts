@@ -57,3 +57,15 @@ export async function hasUniqueIndex(client: pg.Client, oid: string, key: readon
   );
   return rows.length > 0;
 }
+
+/** True when an index begins with exactly these columns, so that rows of a key are found without reading the table. */
+export async function hasKeyIndex(client: pg.Client, oid: string, key: readonly string[]): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = $1::oid AND i.indisvalid AND i.indpred IS NULL
+       AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM unnest(i.indkey) WITH ORDINALITY k(no, at)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.no WHERE k.at <= cardinality($2::text[]))
+         = (SELECT array_agg(name ORDER BY name) FROM unnest($2::text[]) name)`,
+    [oid, key],
+  );
+  return rows.length > 0;
+}
