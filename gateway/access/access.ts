@@ -38,9 +38,9 @@ export function openAccess({ definition, books, log, redis }: AccessOptions): Ga
     guard(server) {
       server.decorateRequest('caller');
       server.addHook('onRequest', async (request) => await authenticate(authenticator, request));
-      server.addHook('onResponse', (request, reply, done) => {
+      server.addHook('onResponse', async (request, reply) => {
         auditRefusal(audit, request, reply);
-        done();
+        if (reply.statusCode === 401 && isSigned(request)) await authenticator.noteForged(request.ip);
       });
     },
     async [Symbol.asyncDispose]() {
@@ -81,6 +81,8 @@ const nameIn = (parameters: unknown): string | undefined =>
   typeof parameters === 'object' && parameters !== null && 'name' in parameters && typeof parameters.name === 'string'
     ? parameters.name
     : undefined;
+
+const isSigned = ({ caller }: Partial<FastifyRequest>): boolean => caller?.id.startsWith('signed:') === true;
 
 const refusals: Readonly<Record<number, string>> = { 401: 'unauthorized', 403: 'forbidden', 429: 'limited' };
 

@@ -6,7 +6,7 @@ import type { GatewayLog } from '../context.ts';
 import { Problem } from '../problem.ts';
 import { networkOf } from './addresses.ts';
 import { bearerOf, notGood, unauthorized } from './bearer.ts';
-import { Failures } from './failures.ts';
+import { badSignatures, badTokens, Failures } from './failures.ts';
 import { identities, rolesOf } from './identity.ts';
 import { Jwts } from './jwt.ts';
 import { KeptTokens } from './kept-tokens.ts';
@@ -22,7 +22,9 @@ export type Shown = Pick<FastifyRequest, 'ip' | 'raw'>;
 export class Authenticator implements Disposable {
   readonly #tokens: KeptTokens;
   readonly #jwts: Jwts | undefined;
-  readonly #failures = new Failures();
+  readonly #failures = new Failures(badTokens);
+  /** Signatures that were wrong. */
+  readonly #forged = new Failures(badSignatures);
   readonly #roles: ReadonlySet<string>;
   readonly #signed: ReadonlySet<string>;
   readonly #identityOf: ReturnType<typeof identities>;
@@ -42,7 +44,7 @@ export class Authenticator implements Disposable {
   /** Who asks; throws 401, 429, or 503 when nobody can tell. `name` is the parameter of the path. */
   async callerOf(shown: Shown, access: Access, name: string | undefined): Promise<Caller> {
     const token = bearerOf(shown.raw);
-    return token === undefined ? this.#withoutToken(shown, access, name) : await this.#withToken(shown, token);
+    return token === undefined ? await this.#withoutToken(shown, access, name) : await this.#withToken(shown, token);
   }
 
   /** Throws 403 where the caller may not ask the route. */
@@ -56,13 +58,21 @@ export class Authenticator implements Disposable {
     }
   }
 
+  /** Notes that what a caller without a token posted was not signed as it must be. */
+  async noteForged(ip: string): Promise<void> {
+    await this.#forged.note(ip, '');
+  }
+
   [Symbol.dispose](): void {
     this.#jwts?.[Symbol.dispose]();
   }
 
-  #withoutToken({ ip }: Shown, { kind }: Access, name: string | undefined): Caller {
+  async #withoutToken({ ip }: Shown, { kind }: Access, name: string | undefined): Promise<Caller> {
     const scope = `${kind}:${name ?? ''}`;
-    if (this.#signed.has(scope)) return { id: `signed:${scope}`, role: undefined, scopes: [scope], claims: {}, identity: '' };
+    if (this.#signed.has(scope)) {
+      await this.#forged.check(ip, '');
+      return { id: `signed:${scope}`, role: undefined, scopes: [scope], claims: {}, identity: '' };
+    }
     if (kind !== 'api' || !this.#roles.has(anonymousRole)) throw unauthorized('A token is needed: Authorization: Bearer …');
     const identity = this.#identityOf(anonymousRole, {});
     return { id: `anonymous:${networkOf(ip)}`, role: anonymousRole, scopes: ['api'], claims: {}, identity };

@@ -6,26 +6,34 @@ import { Counter } from './counter.ts';
 import { tooMany } from './limits.ts';
 
 /** Bad tokens that an address may show. */
-const rate: Rate = { requests: 20, per: 60_000 };
+export const badTokens: Rate = { requests: 20, per: 60_000 };
+/** Wrong signatures: of senders whose secret has just changed too, so there are more. */
+export const badSignatures: Rate = { requests: 300, per: 60_000 };
 
 /** Counts bad tokens by address. One with too many is heard no more, but with tokens that were good lately: others may share the address. */
 export class Failures {
   readonly #salt = randomBytes(16);
-  readonly #counter = new Counter('failures', rate, undefined);
+  readonly #rate: Rate;
+  readonly #counter: Counter;
   readonly #good = new LRUCache<string, true>({ max: 10_000, ttl: 10 * 60_000 });
   /** Before this moment there may be addresses with bad tokens; most of the time there are none. */
   #until = 0;
+
+  constructor(rate: Rate) {
+    this.#rate = rate;
+    this.#counter = new Counter('failures', rate, undefined);
+  }
 
   /** Throws 429 where the token must not be looked at. */
   async check(address: string, token: string): Promise<void> {
     if (performance.now() > this.#until) return;
     const spent = await this.#counter.isSpent(bucketOf(address, this.#salt));
-    if (spent !== undefined && !this.#good.has(digest(token))) throw tooMany('bad tokens of this address', rate, spent);
+    if (spent !== undefined && !this.#good.has(digest(token))) throw tooMany('bad tokens or signatures of this address', this.#rate, spent);
   }
 
   /** Notes a bad token. */
   async note(address: string, token: string): Promise<void> {
-    this.#until = performance.now() + rate.per;
+    this.#until = performance.now() + this.#rate.per;
     this.#good.delete(digest(token));
     await this.#counter.take(bucketOf(address, this.#salt)).then(() => undefined);
   }
