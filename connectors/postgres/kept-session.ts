@@ -10,6 +10,9 @@ export interface KeptOptions {
   readonly deadline?: number;
 }
 
+/** Milliseconds that closing waits for work under way. */
+const patience = 5_000;
+
 /** A connection of its own to the books, for what outlives steps: opened when it is first needed, and again after it broke. */
 export class KeptSession implements AsyncDisposable {
   readonly #settings: PostgresSettings;
@@ -40,8 +43,11 @@ export class KeptSession implements AsyncDisposable {
     return await turn;
   }
 
+  /** Waits a little for what is under way, then cuts it off. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const cut = setTimeout(() => this.#closing.abort(new MillraceError('unavailable', `${this.#what}: closed`)), patience);
     await this.#turn;
+    clearTimeout(cut);
     await this.#session?.[Symbol.asyncDispose]();
     this.#session = undefined;
   }
