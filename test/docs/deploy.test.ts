@@ -133,6 +133,7 @@ describe('the deployment guide', function () {
       await books.audit([entry]);
       assert.equal(await books.verifyAudit('p'), 1);
       await books.retainAudit('p', 1);
+      assert.deepEqual(await sql(settings.url, 'SHOW log_parameter_max_length'), [{ log_parameter_max_length: '0' }]);
       const before = await books.changesAfter('0', 1000);
       assert.ok(before.some(({ dataset }) => dataset === 'shop.orders_merge'));
       assert.equal(await books.forgottenChange(), '0');
