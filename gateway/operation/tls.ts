@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { MillraceError } from '../../schema/errors.ts';
@@ -11,8 +12,11 @@ interface Files {
 const oldest = 'TLSv1.2';
 
 async function read({ cert, key }: Files): Promise<SecureContextOptions> {
-  const options: SecureContextOptions = { cert: await readFile(cert), key: await readFile(key), minVersion: oldest };
-  // Throws when they don't belong together.
+  const [certificate, privateKey] = await Promise.all([readFile(cert), readFile(key)]);
+  const options: SecureContextOptions = { cert: certificate, key: privateKey, minVersion: oldest };
+  // OpenSSL takes pairs of different types (RSA, EC), and every handshake fails then.
+  const [leaf, secret] = [new X509Certificate(certificate), createPrivateKey(privateKey)];
+  if (!leaf.checkPrivateKey(secret)) throw new Error("the certificate is not the key's: the two don't belong together");
   createSecureContext(options);
   return options;
 }

@@ -18,11 +18,12 @@ interface Pair {
   readonly key: string;
 }
 
-async function makeCertificate(folder: string, name: string): Promise<Pair> {
+const types = { ec: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'], rsa: ['-newkey', 'rsa:2048'] } as const;
+
+async function makeCertificate(folder: string, name: string, type: keyof typeof types = 'ec'): Promise<Pair> {
   const [cert, key] = [join(folder, `${name}.crt`), join(folder, `${name}.key`)];
   const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'];
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  await run('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert, '-days', '2', ...subject]);
+  await run('openssl', ['req', '-x509', ...types[type], '-nodes', '-keyout', key, '-out', cert, '-days', '2', ...subject]);
   return { cert, key };
 }
 
@@ -41,6 +42,7 @@ describe('HTTPS of the gateway', function () {
   let folder: string;
   let first: Pair;
   let second: Pair;
+  let rsa: Pair;
   const used = (): Pair => ({ cert: join(folder, 'used.crt'), key: join(folder, 'used.key') });
 
   async function use({ cert, key }: Pair): Promise<void> {
@@ -59,6 +61,7 @@ describe('HTTPS of the gateway', function () {
     folder = await mkdtemp(join(tmpdir(), 'millrace-tls-'));
     first = await makeCertificate(folder, 'first');
     second = await makeCertificate(folder, 'second');
+    rsa = await makeCertificate(folder, 'rsa', 'rsa');
   });
   after(async () => await rm(folder, { recursive: true, force: true }));
   beforeEach(async () => await use(first));
@@ -77,6 +80,15 @@ describe('HTTPS of the gateway', function () {
     await until(async () => (await shown(gateway.address)) === 'first TLSv1.3');
   });
 
+  it('does not take up a certificate of another type than the key', async () => {
+    await using gateway = await openTestGateway(settings());
+    await use({ cert: rsa.cert, key: first.key });
+    await until(() => gateway.log.some(({ message }) => message.startsWith('the new certificate can not be used')));
+    assert.equal(await shown(gateway.address), 'first TLSv1.3');
+    await use(rsa);
+    await until(async () => (await shown(gateway.address)) === 'rsa TLSv1.3');
+  });
+
   it('speaks TLS 1.2 and no older one', async () => {
     await using gateway = await openTestGateway(settings());
     assert.equal(await shown(gateway.address, { maxVersion: 'TLSv1.2' }), 'first TLSv1.2');
@@ -85,12 +97,14 @@ describe('HTTPS of the gateway', function () {
   });
 
   it('says which files can not be used when it opens', async () => {
-    await use({ cert: first.cert, key: second.key });
-    await assert.rejects(openTestGateway(settings()), (error: unknown) => {
-      assert.ok(error instanceof MillraceError);
-      assert.equal(error.code, 'config');
-      assert.match(error.message, /used\.crt and .*used\.key can not be used/);
-      return true;
-    });
+    for (const { cert } of [first, rsa]) {
+      await use({ cert, key: second.key });
+      await assert.rejects(openTestGateway(settings()), (error: unknown) => {
+        assert.ok(error instanceof MillraceError);
+        assert.equal(error.code, 'config');
+        assert.match(error.message, /used\.crt and .*used\.key can not be used: .*belong together/);
+        return true;
+      });
+    }
   });
 });
