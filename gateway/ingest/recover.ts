@@ -94,11 +94,7 @@ async function abandoned(folder: string, inUse: () => readonly (string | undefin
  * has done what it could: `config` for one that lacks its key.
  * @returns segments that were sealed
  */
-export async function recoverSegments(
-  folder: string,
-  inUse: () => readonly (string | undefined)[],
-  keys?: SegmentKeys,
-): Promise<number> {
+export async function recoverSegments(folder: string, inUse: () => readonly (string | undefined)[], keys?: SegmentKeys): Promise<number> {
   let recovered = 0;
   let fault: unknown;
   for (const name of await abandoned(folder, inUse)) {

@@ -17,7 +17,8 @@ describe('sessions of datasets in PostgreSQL', () => {
   let place: DatasetsPlace;
   let read: DatasetRead;
   before(async () => {
-    place = await openPlace(`CREATE ROLE ${tenant} NOLOGIN; CREATE ROLE ${power} NOLOGIN BYPASSRLS; CREATE ROLE ${login} LOGIN PASSWORD 'verysecret';
+    place =
+      await openPlace(`CREATE ROLE ${tenant} NOLOGIN; CREATE ROLE ${power} NOLOGIN BYPASSRLS; CREATE ROLE ${login} LOGIN PASSWORD 'verysecret';
       GRANT ${tenant}, ${power} TO ${login};
       CREATE TABLE shared (id int PRIMARY KEY, owner text); INSERT INTO shared VALUES (1, '${tenant}'), (2, 'another');
       ALTER TABLE shared ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON shared USING (owner = current_user);

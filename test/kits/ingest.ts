@@ -133,10 +133,7 @@ export async function openIngestGateway(options: IngestGatewayOptions = {}): Pro
   };
 }
 
-const ingestConnection = (
-  schema: string,
-  settings: Readonly<Record<string, unknown>> = { key: 'event_id' },
-): ConnectionDefinition => ({
+const ingestConnection = (schema: string, settings: Readonly<Record<string, unknown>> = { key: 'event_id' }): ConnectionDefinition => ({
   name: 'clicks',
   type: 'ingest',
   settings: { type: 'ingest', schema, ...settings },
