@@ -9,4 +9,13 @@ import { restPart } from './rest/index.ts';
 import { triggersPart } from './triggers/index.ts';
 
 /** What the gateway serves. */
-export const parts: readonly Part[] = [restPart, openApiPart, docsPart, graphqlPart, ingestPart, changesPart, wakeWebhooksPart, triggersPart];
+export const parts: readonly Part[] = [
+  restPart,
+  openApiPart,
+  docsPart,
+  graphqlPart,
+  ingestPart,
+  changesPart,
+  wakeWebhooksPart,
+  triggersPart,
+];
