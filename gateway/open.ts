@@ -20,6 +20,7 @@ import { prepareDrain, type Drain, type DrainTimes } from './operation/drain.ts'
 import { addHeaders } from './operation/headers.ts';
 import { answerHealth, type Readiness } from './operation/health.ts';
 import { createMetrics } from './operation/metrics.ts';
+import { probeOf } from './operation/probe.ts';
 import { watchPressure } from './operation/pressure.ts';
 import { readCertificate, watchCertificate } from './operation/tls.ts';
 import { parts } from './parts.ts';
@@ -110,11 +111,13 @@ async function open(options: GatewayOptions, closing: Closing): Promise<Gateway>
     log,
     draining: drain.signal,
     count: (name, labels, by) => metrics.count(name, labels, by),
+    gauge: (name, labels, read) => metrics.gauge(name, labels, read),
   };
   logAccess(server, log, metrics);
   addHeaders(server, { isSecure: certificate !== undefined });
   answerCors(server, definition.cors);
-  answerHealth(server, readinessOf(drain, catalog, feeds), metrics);
+  const asks = [...warehouses.values()].map((one) => async () => await one.books.latestChange());
+  answerHealth(server, readinessOf({ drain, catalog, feeds, isThere: probeOf(asks) }), metrics);
   access.guard(server);
   for (const part of [...parts, ...(options.moreParts ?? [])]) await server.register(async (scope) => await part(scope, context));
   const address = await listen(server, definition);
@@ -129,12 +132,19 @@ function redisOf({ redis: url }: GatewayDefinition, closing: Closing): Redis | u
   return redis;
 }
 
-const readinessOf = (
-  drain: Pick<Drain, 'isDraining'>,
-  { unreachable, missing }: Pick<FollowedCatalog, 'unreachable' | 'missing'>,
-  feeds: ReadonlyMap<string, ChangesFeed>,
-): Readiness => ({
-  reasons: () => [...(drain.isDraining ? ['draining'] : []), ...(unreachable.size > 0 ? ['a warehouse can not be reached'] : [])],
+interface Standing {
+  readonly drain: Pick<Drain, 'isDraining'>;
+  readonly catalog: Pick<FollowedCatalog, 'unreachable' | 'missing'>;
+  readonly feeds: ReadonlyMap<string, ChangesFeed>;
+  /** Whether all warehouses answer just now. */
+  readonly isThere: () => Promise<boolean>;
+}
+
+const readinessOf = ({ drain, catalog: { unreachable, missing }, feeds, isThere }: Standing): Readiness => ({
+  async reasons() {
+    if (drain.isDraining) return ['draining'];
+    return unreachable.size === 0 && (await isThere()) ? [] : ['a warehouse can not be reached'];
+  },
   notes: () => [
     ...([...feeds.values()].every(({ isLive }) => isLive) ? [] : ['commits are not heard of: answers are not kept']),
     ...(missing.size > 0 ? ['something can not be published: the log says what'] : []),
@@ -144,7 +154,7 @@ const readinessOf = (
 interface OpenedWarehouses {
   readonly books: GatewayBooks;
   readonly changes: ChangesFeed;
-  readonly warehouses: ReadonlyMap<string, AskedWarehouse & { readonly datasets: Datasets }>;
+  readonly warehouses: ReadonlyMap<string, AskedWarehouse & { readonly datasets: Datasets; readonly books: GatewayBooks }>;
   readonly feeds: ReadonlyMap<string, ChangesFeed>;
 }
 
@@ -177,7 +187,7 @@ async function openWarehouses(
   return {
     books: first.books,
     changes: first.feed,
-    warehouses: new Map(opened.map(({ name, datasets, feed }) => [name, { datasets, feed }])),
+    warehouses: new Map(opened.map(({ name, datasets, feed, books }) => [name, { datasets, feed, books }])),
     feeds: new Map(opened.map(({ name, feed }) => [name, feed])),
   };
 }

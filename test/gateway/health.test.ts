@@ -6,7 +6,10 @@ import { isLocal } from '../../gateway/operation/local.ts';
 import { createMetrics } from '../../gateway/operation/metrics.ts';
 import { watchPressure } from '../../gateway/operation/pressure.ts';
 import { MillraceError } from '../../schema/errors.ts';
+import { probeOf } from '../../gateway/operation/probe.ts';
 import { openTestGateway, until } from '../gateway-kit.ts';
+import { createDatabase, dropDatabase } from '../servers.ts';
+import { openWay } from './way-kit.ts';
 
 const tables = 'CREATE TABLE marts.t (id int PRIMARY KEY); INSERT INTO marts.t VALUES (1)';
 const apis = {
@@ -46,6 +49,50 @@ describe('what the gateway says of itself', () => {
     assert.equal((await gateway.get('/api/t/1', { token })).status, 200);
     isAway = false;
     await until(async () => (await gateway.get('/readyz')).status === 200);
+  });
+
+  it('is not ready while its warehouse hangs or is away, and is again when it is back', async () => {
+    const database = await createDatabase('gateway_probe');
+    const way = await openWay(database);
+    try {
+      await using gateway = await openTestGateway({ tables, apis, database: way.url });
+      const isReady = async (): Promise<boolean> => (await gateway.get('/readyz')).status === 200;
+      assert.equal(await isReady(), true);
+      way.pause();
+      await until(async () => !(await isReady()));
+      assert.deepEqual((await gateway.get('/readyz')).json.reasons, ['a warehouse can not be reached']);
+      way.resume();
+      await until(isReady);
+      way.cut();
+      await until(async () => !(await isReady()));
+      way.mend();
+      await until(isReady);
+    } finally {
+      await way.close();
+      await dropDatabase(database);
+    }
+  });
+
+  it('asks a warehouse once for all that ask whether it is there, and not again while it hangs', async () => {
+    let asked = 0;
+    let answer: (() => void) | undefined;
+    const probe = probeOf(
+      [
+        async () => {
+          asked += 1;
+          await new Promise<void>((resolve) => (answer = resolve));
+        },
+      ],
+      { fresh: 5, patience: 20 },
+    );
+    assert.deepEqual(await Promise.all([probe(), probe(), probe()]), [false, false, false]);
+    await until(async () => !(await probe()));
+    assert.equal(asked, 1);
+    answer?.();
+    await until(async () => {
+      await probe();
+      return asked === 2;
+    });
   });
 
   it('counts requests by route, status and API, and where answers came from', async () => {
