@@ -106,6 +106,8 @@ export interface GatewayContext {
   readonly draining: AbortSignal;
   /** Adds to a counter of `/metrics`, made at its first use: `millrace_gateway_…`. */
   count(name: string, labels: Readonly<Record<string, string>>, by?: number): void;
+  /** Adds a number to `/metrics` that is read whenever they are asked for. */
+  gauge(name: string, labels: Readonly<Record<string, string>>, read: () => number): void;
 }
 
 /** A part of the gateway: puts its routes on the server. Every route has `config: { access }`, or the server refuses to start. */

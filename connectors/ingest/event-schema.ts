@@ -31,7 +31,8 @@ export async function readEventSchema(path: string, key: string | undefined): Pr
   const place = `schema ${path}`;
   const schema = await readSchema(path, place);
   const columns = eventColumns(schema, key, place);
-  const ajv = new Ajv2020({ allErrors: true, strict: false, logger: false });
+  // The first error ends it: all that strangers can get wrong would take time and memory.
+  const ajv = new Ajv2020({ strict: false, logger: false });
   formats.default(ajv);
   try {
     return { columns, validate: ajv.compile(schema as object) };

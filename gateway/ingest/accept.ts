@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { eventLine } from '../../connectors/ingest/event-line.ts';
+import type { Caller } from '../caller.ts';
 import { Problem, type Detail } from '../problem.ts';
 import { checkEvent } from './check-event.ts';
 import { deliveryKey, eventId } from './event-ids.ts';
@@ -12,7 +13,7 @@ export interface Accepted {
   readonly accepted: number;
   /** Of ids that came before, lately; those of long ago are dropped when they are loaded. */
   readonly duplicates: number;
-  /** By their place in the batch; they are not stored, and all others are. */
+  /** By their place in the array, or their line, from 0; they are not stored, and all others are. */
   readonly rejected: readonly { readonly index: number; readonly errors: readonly Detail[] }[];
 }
 
@@ -46,8 +47,8 @@ export class Acceptor {
   }
 
   /** What became of the events, once they are on disk. Throws 400, 413, 415, 422 where none is taken, 503. */
-  async accept(headers: IncomingHttpHeaders, body: Buffer): Promise<Accepted> {
-    const key = deliveryKey(this.#intake.settings, headers);
+  async accept(headers: IncomingHttpHeaders, body: Buffer, caller: Pick<Caller, 'id'>): Promise<Accepted> {
+    const key = deliveryKey(this.#intake.settings, headers, caller);
     if (key === undefined) return await this.#take(readBody(headers['content-type'], body), undefined);
     const hash = createHash('sha256').update(body).digest('base64');
     const known = this.#deliveries.get(key);
@@ -85,7 +86,8 @@ export class Acceptor {
     const lines: string[] = [];
     const rejected: { index: number; errors: readonly Detail[] }[] = [];
     let duplicates = 0;
-    for (const [index, event] of events.entries()) {
+    for (const event of events) {
+      const { index } = event;
       const checked = checkEvent(event, schema, settings.key);
       if ('errors' in checked) {
         rejected.push({ index, errors: checked.errors });

@@ -1,13 +1,21 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { IngestSettings } from '../../connectors/ingest/settings.ts';
+import type { Caller } from '../caller.ts';
 import { badRequest } from '../problem.ts';
 
-/** Headers by which senders mark a delivery: the standard one, and that of the vendor whose signature is checked. */
-export function deliveryKey({ verify }: IngestSettings, headers: IncomingHttpHeaders): string | undefined {
+/** Two callers may give the same name to deliveries of their own; those that a signature stands for are one sender. */
+const markOf = ({ id }: Pick<Caller, 'id'>): string =>
+  id.startsWith('signed:') ? '' : `${createHash('sha256').update(id).digest('hex').slice(0, 16)}/`;
+
+/**
+ * What marks a delivery of this caller, as senders do it by headers: the standard one, and that of the vendor whose signature is checked.
+ * Throws 400.
+ */
+export function deliveryKey({ verify }: IngestSettings, headers: IncomingHttpHeaders, caller: Pick<Caller, 'id'>): string | undefined {
   const given = headers['idempotency-key'] ?? (verify?.kind === 'github' ? headers['x-github-delivery'] : undefined);
   if (given === undefined) return undefined;
-  if (typeof given === 'string' && /^[\x21-\x7e][\x20-\x7e]{0,254}$/.test(given)) return given;
+  if (typeof given === 'string' && /^[\x21-\x7e][\x20-\x7e]{0,254}$/.test(given)) return `${markOf(caller)}${given}`;
   throw badRequest([{ at: 'Idempotency-Key', message: 'must be 1 to 255 printable characters' }]);
 }
 

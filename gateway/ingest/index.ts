@@ -27,6 +27,8 @@ async function openDoors(context: GatewayContext): Promise<ReadonlyMap<string, D
         wake: async (pending) => await runs.wakeIngest(name, pending),
       });
       doors.set(name, { intake, acceptor: new Acceptor(intake) });
+      context.gauge('ingest_pending_bytes', { connection: name }, () => intake.pending.bytes);
+      context.gauge('ingest_pending_segments', { connection: name }, () => intake.pending.segments);
     } catch (error) {
       for (const { intake } of doors.values()) await intake[Symbol.asyncDispose]();
       if (error instanceof MillraceError) throw new MillraceError(error.code, `connection ${name}: ${error.message}`, { cause: error });
@@ -64,7 +66,7 @@ export const ingestPart: Part = async (server: FastifyInstance, context: Gateway
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       checkSignature(door.intake, request, body);
       const headers = await context.limits.take(`ingest:${name}`, request.caller);
-      const answer = await door.acceptor.accept(request.headers, body);
+      const answer = await door.acceptor.accept(request.headers, body, request.caller);
       counted(context, name, answer);
       context.audit.count({ actor: request.caller.id, action: 'ingest', target: name, result: 'accepted', details: {} });
       return await reply.code(202).headers(headers).send(answer);

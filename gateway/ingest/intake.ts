@@ -92,9 +92,16 @@ export class Intake implements AsyncDisposable {
     return intake;
   }
 
+  /** What some pipeline hasn't loaded yet, also what isn't sealed. */
+  get pending(): IngestPending {
+    const { segments, bytes } = this.#pending.pending;
+    const { openBytes } = this.#writer;
+    return { segments: segments + (openBytes > 0 ? 1 : 0), bytes: bytes + openBytes };
+  }
+
   /** Throws 503 where the disk refuses, or too much waits. */
   async store(lines: Buffer): Promise<void> {
-    if (this.#pending.pending.bytes + this.#writer.openBytes + lines.byteLength > this.#maxPending) throw full();
+    if (this.pending.bytes + lines.byteLength > this.#maxPending) throw full();
     try {
       await this.#writer.append(lines);
     } catch (cause) {

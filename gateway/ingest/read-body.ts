@@ -7,6 +7,8 @@ export interface PostedEvent {
   readonly text: string;
   readonly value: unknown;
   readonly isJson: boolean;
+  /** Its place in the array, or its line; from 0. */
+  readonly index: number;
 }
 
 export interface PostedBody {
@@ -18,7 +20,7 @@ export interface PostedBody {
 /** Of one request. */
 const mostEvents = 10_000;
 
-const posted = (text: string, value: unknown): PostedEvent => ({ text: inOneLine(text.trim()), value, isJson: true });
+const posted = (text: string, value: unknown, index: number): PostedEvent => ({ text: inOneLine(text.trim()), value, isJson: true, index });
 
 function parsed(text: string): unknown {
   try {
@@ -28,20 +30,20 @@ function parsed(text: string): unknown {
   }
 }
 
-function readLine(line: string): PostedEvent {
+function readLine({ line, index }: { readonly line: string; readonly index: number }): PostedEvent {
   try {
-    return posted(line, JSON.parse(line));
+    return posted(line, JSON.parse(line), index);
   } catch {
-    return { text: '', value: undefined, isJson: false };
+    return { text: '', value: undefined, isJson: false, index };
   }
 }
 
 function readJson(text: string): PostedBody {
   const value = parsed(text);
-  if (!Array.isArray(value)) return { events: [posted(text, value)], batch: false };
+  if (!Array.isArray(value)) return { events: [posted(text, value, 0)], batch: false };
   limit(value.length);
   const texts = elementsOf(text);
-  return { events: value.map((one, index) => posted(texts[index] ?? '', one)), batch: true };
+  return { events: value.map((one, index) => posted(texts[index] ?? '', one, index)), batch: true };
 }
 
 function limit(events: number): void {
@@ -56,7 +58,10 @@ export function readBody(type: string | undefined, body: Buffer): PostedBody {
   if (media === 'application/json' || media?.endsWith('+json') === true) return readJson(text);
   if (media !== 'application/x-ndjson' && media !== 'application/jsonl' && media !== 'application/ndjson')
     throw new Problem(415, 'Unsupported media type', 'Events are taken as application/json or application/x-ndjson.');
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const lines = text
+    .split('\n')
+    .map((line, index) => ({ line, index }))
+    .filter(({ line }) => line.trim() !== '');
   limit(lines.length);
   return { events: lines.map(readLine), batch: true };
 }

@@ -21,7 +21,8 @@ const accepted = {
     duplicates: { ...count, description: 'Events whose id came before.' },
     rejected: {
       type: 'array',
-      description: 'Events that are not as the schema says, by their place; they are not stored.',
+      description:
+        'Events that are not as the schema says, by their place in the array, or by their line where blank ones count too, from 0; they are not stored.',
       items: { type: 'object', required: ['index', 'errors'], properties: { index: count, errors: { type: 'array', items: detail } } },
     },
   },
@@ -39,7 +40,7 @@ function ingestPath(name: string): Schema {
         {
           name: 'Idempotency-Key',
           in: 'header',
-          description: 'The same for the same delivery.',
+          description: 'The same for the same delivery of this caller.',
           schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~][ -~]*$' },
         },
       ],

@@ -10,7 +10,7 @@ import { makeIngestFolder, sealedNumbers, sealedPath, sealSegment } from '../../
 import { ownPrefix } from '../../gateway/ingest/owner.ts';
 import { recoverSegments } from '../../gateway/ingest/recover.ts';
 import { SegmentWriter } from '../../gateway/ingest/segment-writer.ts';
-import { openIngestGateway } from '../kits/ingest.ts';
+import { clickSchema, openIngestGateway } from '../kits/ingest.ts';
 import { storedIds } from './stored-events.ts';
 import { until } from '../workflows/until.ts';
 
@@ -60,7 +60,19 @@ describe('POST /ingest/<connection>', () => {
     assert.equal(none.status, 422);
     assert.equal(none.body.errors?.[0]?.at, '/0/user');
     assert.equal((await gateway.post({ event_id: '' })).body.errors?.[0]?.at, '/event_id');
-    assert.deepEqual(await storedIds(gateway.folder), ['good']);
+    const lines = await gateway.post('\n{"event_id":"also"}\n\n\n{}\n', { 'content-type': 'application/x-ndjson' });
+    assert.deepEqual(
+      lines.body.rejected?.map(({ index }) => index),
+      [4],
+    );
+    assert.deepEqual(await storedIds(gateway.folder), ['good', 'also']);
+  });
+
+  it('tells the first fault of an event alone, however many it has, and looks at no pattern where the text is too long', async () => {
+    const tags = { type: 'array', items: { type: 'string', maxLength: 20, pattern: '^(a+)+$' } };
+    await using gateway = await openIngestGateway({ schema: { ...clickSchema, properties: { ...clickSchema.properties, tags } } });
+    const { status, body } = await gateway.post({ event_id: 'a', tags: Array.from({ length: 20_000 }, () => `${'a'.repeat(40)}!`) });
+    assert.deepEqual([status, body.errors?.map(({ at }) => at)], [422, ['/tags/0']]);
   });
 
   it('refuses what a table could not hold, which JSON and its schema allow', async () => {
@@ -103,7 +115,12 @@ describe('POST /ingest/<connection>', () => {
     assert.deepEqual([other.status, other.body.title], [422, 'Idempotency key reused']);
     assert.equal((await keyless.post({ event_id: 'a' })).body.accepted, 1);
     assert.equal((await keyless.post({ event_id: 'a' }, { 'idempotency-key': 'é' })).status, 400);
-    assert.deepEqual((await storedIds(keyless.folder)).slice(0, 2), ['delivery-1/0', 'delivery-1/1']);
+    const theirs = { ...header, 'x-caller': 'other' };
+    assert.equal((await keyless.post([{ event_id: 'theirs' }], theirs)).body.accepted, 1);
+    assert.equal((await keyless.post([{ event_id: 'theirs' }], theirs)).body.duplicates, 1);
+    const ids = await storedIds(keyless.folder);
+    assert.match(ids.slice(0, 2).join(' '), /^([0-9a-f]{16})\/delivery-1\/0 \1\/delivery-1\/1$/);
+    assert.equal(new Set(ids).size, 4);
   });
 
   it('takes up a changed schema, and keeps the one before while the new one is wrong', async () => {
@@ -121,6 +138,9 @@ describe('POST /ingest/<connection>', () => {
     await using gateway = await openIngestGateway({ settings: { key: 'event_id', max_pending: '1 KB' } });
     const answers = [];
     for (let no = 0; no < 30; no += 1) answers.push(await gateway.post({ event_id: `event ${no}` }));
+    const waits = gateway.gauge('ingest_pending_bytes') ?? 0;
+    assert.ok(waits > 500 && waits <= 1024, String(waits));
+    assert.ok((gateway.gauge('ingest_pending_segments') ?? 0) > 0);
     const full = answers.filter(({ status }) => status === 503);
     assert.ok(full.length > 0);
     assert.equal(full[0]?.headers['retry-after'], '5');

@@ -33,6 +33,9 @@ export interface IngestGateway extends AsyncDisposable {
   readonly folder: string;
   readonly schemaPath: string;
   readonly woken: IngestPending[];
+  /** A number of `/metrics`. */
+  gauge(name: string): number | undefined;
+  /** The header `x-caller` says who asks. */
   post(
     body: unknown,
     headers?: Readonly<Record<string, string>>,
@@ -74,6 +77,7 @@ export function ingestContext(
     limits: { take: async () => ({}) },
     audit: { add: () => undefined, count: () => undefined },
     count: () => undefined,
+    gauge: () => undefined,
   };
   return context as GatewayContext;
 }
@@ -91,7 +95,8 @@ export async function ingestServer(context: GatewayContext): Promise<FastifyInst
       .send(problemBody(problem));
   });
   server.addHook('onRequest', async (request) => {
-    request.caller = { id: 'token:test', role: undefined, scopes: ['ingest'], claims: {}, identity: '' };
+    const { 'x-caller': name = 'test' } = request.headers;
+    request.caller = { id: `token:${String(name)}`, role: undefined, scopes: ['ingest'], claims: {}, identity: '' };
   });
   await ingestPart(server, context);
   await server.ready();
@@ -110,12 +115,17 @@ export async function openIngestGateway(options: IngestGatewayOptions = {}): Pro
     woken.push(pending ?? { segments: 0, bytes: 0 });
     await options.wake?.(name, pending);
   };
-  const server = await ingestServer(ingestContext(connection, { ...options, staging, wake }));
+  const gauges = new Map<string, () => number>();
+  const server = await ingestServer({
+    ...ingestContext(connection, { ...options, staging, wake }),
+    gauge: (name, _labels, read) => void gauges.set(name, read),
+  });
   return {
     server,
     folder: ingestFolder(staging, options.project ?? 'test', 'clicks'),
     schemaPath,
     woken,
+    gauge: (name) => gauges.get(name)?.(),
     async post(body, headers = {}) {
       const payload = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
       const answer = await server.inject({
