@@ -26,7 +26,7 @@ export interface Datasets extends AsyncDisposable {
    * The JSON of a request, by one statement. Throws `rejected` for a value that isn't of its column's type (naming the column) or a
    * statement that took too long, `schema` when the dataset isn't any more what it was (to be described again), `unavailable`.
    */
-  read(request: DatasetRequest | DatasetRow, signal?: AbortSignal): Promise<string>;
+  read(request: DatasetRequest | DatasetRow): Promise<string>;
   /** Rows of a read, all of them with the limit `everyRow`, as bytes: NDJSON, or CSV with a header. Reads ahead no more than it is asked for. */
   export(read: DatasetRead, format: 'ndjson' | 'csv', signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Requests that wait for a session, for back-pressure. */

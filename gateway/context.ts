@@ -20,6 +20,12 @@ export interface AnswerCall {
   readonly caller: Caller;
   /** Only called when no kept answer is there. */
   readonly request: () => DatasetRequest | DatasetRow;
+}
+
+/** An export; it ends when `signal` says so. */
+export interface ExportCall extends Omit<AnswerCall, 'request'> {
+  readonly read: DatasetRead;
+  readonly format: 'ndjson' | 'csv';
   readonly signal?: AbortSignal;
 }
 
@@ -35,7 +41,7 @@ export interface Answer {
 /** Answers from kept ones, from an equal request under way, or from the warehouse; refuses (503) when too many wait. */
 export interface Answers {
   read(call: AnswerCall): Promise<Answer>;
-  export(call: Omit<AnswerCall, 'request'> & { readonly read: DatasetRead; readonly format: 'ndjson' | 'csv' }): AsyncIterable<Uint8Array>;
+  export(call: ExportCall): AsyncIterable<Uint8Array>;
 }
 
 /** Limits of requests; each throws 429 with `retry-after`. */

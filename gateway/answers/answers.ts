@@ -5,7 +5,7 @@ import type { LiveCatalog } from '../catalog-refresh.ts';
 import type { Answer, AnswerCall, Answers, ChangesFeed } from '../context.ts';
 import type { Metrics } from '../operation/metrics.ts';
 import { createFlights, type Joined } from './flights.ts';
-import { hasAll, keepingOf, mayKeep, type Keeping, type KeptAnswer } from './kept.ts';
+import { hasAll, keepingOf, mayKeep, tablesOf, type Keeping, type KeptAnswer } from './kept.ts';
 import { createMemory } from './memory.ts';
 import { createSlots } from './slots.ts';
 import type { SharedAnswers } from './shared.ts';
@@ -60,29 +60,23 @@ export function createAnswers(options: AnswersOptions): Answers {
   }
 
   /** Asks the warehouse; once more with new shapes when those that the request was made from are old. */
-  async function ask({ datasets }: AskedWarehouse, call: AnswerCall, signal: AbortSignal | undefined): Promise<string> {
+  async function ask({ datasets }: AskedWarehouse, call: AnswerCall): Promise<string> {
     try {
-      return await datasets.read(call.request(), signal);
+      return await datasets.read(call.request());
     } catch (error) {
       if (!isOutdated(error)) throw error;
       await catalog.refresh(call.apis);
-      return await datasets.read(call.request(), signal);
+      return await datasets.read(call.request());
     }
   }
 
-  async function fetch(
-    call: AnswerCall,
-    warehouse: AskedWarehouse,
-    keeping: Keeping | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<KeptAnswer> {
+  async function fetch(call: AnswerCall, warehouse: AskedWarehouse, keeping: Keeping | undefined, key: string): Promise<KeptAnswer> {
     const { generation, fingerprint } = catalog;
-    const key = questionOf(call);
     // Before the read: a commit that comes while it runs isn't in it for sure.
     const { position } = warehouse.feed;
     const mayBeKept = keeping !== undefined && mayKeep(keeping, warehouse.feed);
     const began = performance.now();
-    const body = await slots.use(async () => await ask(warehouse, call, signal));
+    const body = await slots.use(async () => await ask(warehouse, call));
     const answer = { body, etag: etagOf(body), position };
     if (!mayBeKept || generation !== catalog.generation || !mayKeep(keeping, warehouse.feed)) return answer;
     if (!hasAll(keeping, warehouse.feed, position)) return answer;
@@ -110,18 +104,15 @@ export function createAnswers(options: AnswersOptions): Answers {
     return shared === undefined ? undefined : await sharedAnswer(key, keeping, feed);
   }
 
-  /** The question under way, as long as nothing was committed since it was asked. */
+  /** The question under way, as long as nothing was committed since it was asked that it would lack. */
   function join(call: AnswerCall, warehouse: AskedWarehouse, keeping: Keeping | undefined, key: string): Joined<KeptAnswer> {
     const { feed } = warehouse;
     const since = feed.position;
-    const tables = keeping === undefined || keeping.tables !== undefined ? call.reads : undefined;
-    const isGood = (): boolean => tables === undefined || feed.lastChange(tables) <= since;
-    return flights.join(
-      `${catalog.generation}\n${key}`,
-      async (signal) => await fetch(call, warehouse, keeping, signal),
-      isGood,
-      call.signal,
-    );
+    const isGood = (): boolean => {
+      const tables = keeping === undefined ? tablesOf(call, catalog) : keeping.tables;
+      return tables === undefined || feed.lastChange(tables) <= since;
+    };
+    return flights.join(`${catalog.generation}\n${key}`, async () => await fetch(call, warehouse, keeping, key), isGood);
   }
 
   return {

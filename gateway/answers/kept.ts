@@ -18,24 +18,34 @@ export interface Keeping {
 }
 
 /** Undefined when the answer isn't kept. */
-export function keepingOf({ apis, reads }: Pick<AnswerCall, 'apis' | 'reads'>, catalog: Catalog): Keeping | undefined {
+export function keepingOf(call: Pick<AnswerCall, 'apis' | 'reads'>, catalog: Catalog): Keeping | undefined {
   let ttl = Infinity;
   let untilLoad = false;
-  let isKnown = true;
-  for (const name of apis) {
+  for (const name of call.apis) {
     const api = catalog.api(name);
     const cache = api?.definition.cache;
     if (api === undefined || cache === undefined) return undefined;
     ttl = Math.min(ttl, cache.ttl);
     untilLoad ||= cache.until === 'load';
-    isKnown &&= knowsTables(api);
   }
   if (ttl === Infinity) return undefined;
-  return { ttl, tables: untilLoad ? (isKnown ? reads : []) : undefined };
+  return { ttl, tables: untilLoad ? tablesOf(call, catalog) : undefined };
 }
 
-const knowsTables = ({ shape, relationShapes }: PublishedApi): boolean =>
-  [shape, ...relationShapes.values()].every(({ reads }) => reads.length > 0);
+/** The tables whose commits change the answers to a call; none: any commit may. */
+export function tablesOf({ apis, reads }: Pick<AnswerCall, 'apis' | 'reads'>, catalog: Catalog): readonly string[] {
+  for (const name of apis) {
+    const api = catalog.api(name);
+    if (api === undefined || !knowsTables(api)) return [];
+  }
+  return reads;
+}
+
+function knowsTables({ shape, relationShapes }: PublishedApi): boolean {
+  if (shape.reads.length === 0) return false;
+  for (const { reads } of relationShapes.values()) if (reads.length === 0) return false;
+  return true;
+}
 
 /** Whether answers may be given from what is kept, and kept, now. */
 export const mayKeep = (keeping: Keeping, feed: ChangesFeed): boolean => keeping.tables === undefined || feed.isLive;

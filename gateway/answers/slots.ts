@@ -11,22 +11,28 @@ export interface Slots {
 
 export function createSlots(most: number, refused: () => void, isPressed: () => boolean): Slots {
   let taken = 0;
-  const take = (): Disposable => {
+  const enter = (): void => {
     if (taken >= most || isPressed()) {
       refused();
       throw overloaded();
     }
     taken += 1;
-    return { [Symbol.dispose]: () => void (taken -= 1) };
   };
   return {
     get taken() {
       return taken;
     },
-    take,
+    take() {
+      enter();
+      return { [Symbol.dispose]: () => void (taken -= 1) };
+    },
     async use(work) {
-      using _slot = take();
-      return await work();
+      enter();
+      try {
+        return await work();
+      } finally {
+        taken -= 1;
+      }
     },
   };
 }

@@ -39,13 +39,6 @@ describe('sessions of datasets in PostgreSQL', () => {
     return url.href;
   };
   const sleeping = (seconds: number): DatasetRead => ({ ...read, rules: [{ parts: [`pg_sleep(${seconds}) IS NOT NULL`], values: [] }] });
-  const isGone = async (words: string): Promise<boolean> => {
-    const { rows } = await place.client.query<{ n: number }>(
-      `SELECT count(*)::int AS n FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1 AND pid <> pg_backend_pid()`,
-      [`%${words}%`],
-    );
-    return rows[0]?.n === 0;
-  };
   const until = async (condition: () => Promise<boolean>): Promise<void> => {
     for (const end = Date.now() + 10_000; !(await condition());) assert.ok(Date.now() < end, 'waited for 10 s');
   };
@@ -83,26 +76,6 @@ describe('sessions of datasets in PostgreSQL', () => {
     const datasets = await place.open({ timeout: 150, connections: 1 });
     await assert.rejects(datasets.read(sleeping(10)), coded('rejected', /longer than 150 ms/));
     assert.equal((JSON.parse(await datasets.read(read)) as unknown[]).length, 2);
-  });
-
-  it('cancel what runs when it is aborted, let go who waits, and go on', async () => {
-    const datasets = await place.open({ connections: 1 });
-    const [running, waiting] = [new AbortController(), new AbortController()];
-    const first = datasets.read(sleeping(31), running.signal);
-    first.catch(() => undefined);
-    await until(async () => !(await isGone('pg_sleep(31)')));
-    const second = datasets.read(read, waiting.signal);
-    const third = datasets.read(read);
-    assert.equal(datasets.waiting, 2);
-    waiting.abort(new Error('left'));
-    await assert.rejects(second, /left/);
-    assert.equal(datasets.waiting, 1);
-    running.abort(new Error('stopped'));
-    await assert.rejects(first, /stopped/);
-    await until(async () => await isGone('pg_sleep(31)'));
-    assert.equal((JSON.parse(await third) as unknown[]).length, 2);
-    assert.equal(datasets.waiting, 0);
-    await assert.rejects(datasets.read(read, AbortSignal.abort(new Error('before'))), /before/);
   });
 
   it('are opened again after the server ended them, without a failed request', async () => {

@@ -14,10 +14,9 @@ class SlowDatasets {
   readonly asked: {
     readonly answer: (body: string) => void;
     readonly fail: (error: unknown) => void;
-    readonly signal: AbortSignal | undefined;
   }[] = [];
-  read(_request: DatasetRequest, signal?: AbortSignal): Promise<string> {
-    return new Promise((answer, fail) => void this.asked.push({ answer, fail, signal }));
+  read(_request: DatasetRequest): Promise<string> {
+    return new Promise((answer, fail) => void this.asked.push({ answer, fail }));
   }
   // oxlint-disable-next-line require-yield
   async *export(): AsyncIterable<Uint8Array> {
@@ -185,6 +184,21 @@ describe('answers', () => {
     assert.equal(await answered(all, call('unknown', { reads: [] }), 'new'), 'new');
   });
 
+  it('are joined by nobody after any commit where it is unknown what they read', async () => {
+    const all = setting();
+    const asks = call('unknown', { apis: ['unknown', 'never'], reads: ['marts.never'], question: 'both' });
+    const before = all.answers.read(asks);
+    await settle();
+    all.feed.commit('marts.other');
+    const after = all.answers.read(asks);
+    await settle();
+    assert.equal(all.datasets.asked.length, 2);
+    all.datasets.asked[1]?.answer('new');
+    assert.equal((await after).body, 'new');
+    all.datasets.asked[0]?.answer('old');
+    await before;
+  });
+
   it('that were read before a commit are not kept as new, nor joined by who comes after it', async () => {
     const all = setting();
     const before = all.answers.read(call('loads'));
@@ -280,21 +294,6 @@ describe('answers', () => {
     isPressed = true;
     assert.equal((await all.answers.read(call('loads'))).body, 'one');
     await assert.rejects(all.answers.read(call('never')), { status: 503 });
-  });
-
-  it('are given up when all who wait for them have gone, and not before', async () => {
-    const all = setting();
-    const [one, two] = [new AbortController(), new AbortController()];
-    const reading = [one, two].map(async ({ signal }) => await all.answers.read(call('never', { signal })));
-    await settle();
-    one.abort();
-    await assert.rejects(reading[0] ?? Promise.resolve());
-    assert.equal(all.datasets.asked[0]?.signal?.aborted, false);
-    two.abort();
-    await assert.rejects(reading[1] ?? Promise.resolve());
-    assert.equal(all.datasets.asked[0]?.signal?.aborted, true);
-    assert.equal(await answered(all, call('never'), 'again'), 'again');
-    all.datasets.asked[0]?.fail(new Error('given up'));
   });
 
   it('take no more memory than they may', async () => {

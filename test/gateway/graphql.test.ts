@@ -13,9 +13,9 @@ describe('GraphQL', () => {
         openDatasets: async ({ type, name, settings }, options) => {
           const datasets = await connectorOf(type, name).openDatasets(settings, name, options);
           const read = datasets.read.bind(datasets);
-          datasets.read = async (request, signal) => {
+          datasets.read = async (request) => {
             requests.push(request);
-            return await read(request, signal);
+            return await read(request);
           };
           return datasets;
         },

@@ -42,7 +42,7 @@ class PostgresDatasets implements Datasets {
   }
 
   async check(): Promise<readonly string[]> {
-    return await this.#using(undefined, async ({ session }) => {
+    return await this.#using(async ({ session }) => {
       await requireSession(session, this.#session.what);
       return await roleNotes(session, this.#session.what, this.#session.role !== undefined);
     });
@@ -51,12 +51,12 @@ class PostgresDatasets implements Datasets {
   async describe(source: DatasetSource): Promise<DatasetShape> {
     const name = source.kind === 'table' ? `dataset ${source.schema}.${source.table}` : 'the query of a dataset';
     const what = `${this.#session.what}, ${name}`;
-    return await this.#using(undefined, async ({ session }) => await describeDataset(session, source, what));
+    return await this.#using(async ({ session }) => await describeDataset(session, source, what));
   }
 
-  async read(request: DatasetRequest | DatasetRow, signal?: AbortSignal): Promise<string> {
+  async read(request: DatasetRequest | DatasetRow): Promise<string> {
     const statement = this.#statementOf(request);
-    return await this.#using(signal, async (pooled) => {
+    return await this.#using(async (pooled) => {
       const values = statement.estimates.length === 0 ? statement.values : await this.#estimated(pooled, statement);
       return (await this.#run(pooled, statement, values)) ?? 'null';
     });
@@ -94,37 +94,22 @@ class PostgresDatasets implements Datasets {
   }
 
   /** Work with a session; again when that was ended, for the server was started again: after kept ones, and once after a new one. */
-  async #using<T>(signal: AbortSignal | undefined, work: (session: PooledSession) => Promise<T>): Promise<T> {
+  async #using<T>(work: (session: PooledSession) => Promise<T>): Promise<T> {
     for (let fresh = 0; ;) {
-      const pooled = await this.#pool.acquire(signal);
+      const pooled = this.#pool.takeIdle() ?? (await this.#pool.acquire());
       if (!pooled.used) fresh++;
       try {
-        return await this.#attempt(pooled, signal, work);
+        const result = await work(pooled);
+        pooled.used = true;
+        return result;
       } catch (error) {
-        if (signal?.aborted === true) throw signal.reason;
-        const isCut = pooled.broken && error instanceof MillraceError && error.code === 'unavailable';
+        const isCut = error instanceof MillraceError && error.code === 'unavailable';
+        // Whoever ended the session says so before the connection's end is noticed.
+        if (isCut) pooled.broken = true;
         if (!isCut || fresh > 1) throw error;
+      } finally {
+        this.#pool.release(pooled);
       }
-    }
-  }
-
-  async #attempt<T>(pooled: PooledSession, signal: AbortSignal | undefined, work: (session: PooledSession) => Promise<T>): Promise<T> {
-    const abort = (): void => {
-      pooled.broken = true;
-      pooled.abort(signal?.reason);
-    };
-    signal?.addEventListener('abort', abort, { once: true });
-    try {
-      const result = await work(pooled);
-      pooled.used = true;
-      return result;
-    } catch (error) {
-      // Whoever ended the session says so before the connection's end is noticed.
-      if (error instanceof MillraceError && error.code === 'unavailable') pooled.broken = true;
-      throw error;
-    } finally {
-      signal?.removeEventListener('abort', abort);
-      this.#pool.release(pooled);
     }
   }
 }

@@ -67,33 +67,23 @@ export class SessionPool implements AsyncDisposable {
   }
 
   /** A session for the caller alone, to be given back by `release`. */
-  async acquire(signal?: AbortSignal): Promise<PooledSession> {
-    signal?.throwIfAborted();
+  async acquire(): Promise<PooledSession> {
     if (this.#closed) throw new MillraceError('unavailable', `${this.#options.what}: its sessions are closed`);
-    for (let free = this.#idle.pop(); free !== undefined; free = this.#idle.pop()) {
-      if (!free.broken) return free;
-      this.#all.delete(free);
-    }
-    return await new Promise<PooledSession>((resolve, reject) => {
-      const leave = (): void => {
-        const at = this.#waiters.indexOf(waiter);
-        if (at >= 0) this.#waiters.splice(at, 1);
-        reject(signal?.reason as Error);
-      };
-      const waiter: Waiter = {
-        give: (session) => {
-          signal?.removeEventListener('abort', leave);
-          resolve(session);
-        },
-        fail: (error) => {
-          signal?.removeEventListener('abort', leave);
-          reject(error as Error);
-        },
-      };
-      signal?.addEventListener('abort', leave, { once: true });
-      this.#waiters.push(waiter);
+    const idle = this.takeIdle();
+    if (idle !== undefined) return idle;
+    return await new Promise<PooledSession>((give, fail) => {
+      this.#waiters.push({ give, fail });
       this.#openMore();
     });
+  }
+
+  /** The same for one that is open and free at once. */
+  takeIdle(): PooledSession | undefined {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      if (!idle.broken) return idle;
+      this.#all.delete(idle);
+    }
+    return undefined;
   }
 
   release(session: PooledSession): void {
@@ -110,6 +100,7 @@ export class SessionPool implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    this.#idle.length = 0;
     const error = new MillraceError('unavailable', `${this.#options.what}: its sessions are closed`);
     for (const waiter of this.#waiters.splice(0)) waiter.fail(error);
     await Promise.all([...this.#all].map(async ({ session }) => await session[Symbol.asyncDispose]()));
