@@ -31,4 +31,4 @@ export class Problem extends Error {
 export const notFound = (what: string): Problem => new Problem(404, 'Not found', `There is no ${what} here.`);
 
 export const badRequest = (errors: readonly Detail[]): Problem =>
-  new Problem(400, 'Bad request', errors.map(({ at, message }) => `${at} ${message}`).join('; '), { errors });
+  new Problem(400, 'Bad request', errors.map(({ at, message }) => `${at} ${message}`.trimStart()).join('; '), { errors });

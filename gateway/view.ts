@@ -135,13 +135,17 @@ const claimReference = /\$\{claim:([^}]+)\}/g;
 /** Names of the claims that a rule uses. */
 export const claimsOf = (rows: string): readonly string[] => [...rows.matchAll(claimReference)].map(([, name = '']) => name);
 
+/** What stands before a claim that is compared with as a list: a single value is a list of one there, never an array's text. */
+const wantsList = /\b(any|some|all)\s*\(\s*$/i;
+
 /** The view's condition on rows for this caller. Throws 403 when the token lacks a claim that it needs: nothing is shown then. */
 export function rulesOf(view: View, caller: Pick<Caller, 'claims'>): readonly RowRule[] {
   if (view.rows === undefined) return [];
-  const values = claimsOf(view.rows).map((name) => {
+  const parts = view.rows.split(/\$\{claim:[^}]+\}/);
+  const values = claimsOf(view.rows).map((name, at) => {
     const value = Object.hasOwn(caller.claims, name) ? caller.claims[name] : undefined;
-    if (value !== undefined && value !== null) return value;
+    if (value !== undefined && value !== null) return !Array.isArray(value) && wantsList.test(parts[at] ?? '') ? [value] : value;
     throw new Problem(403, 'Claim missing', `The token has no claim "${name}", which decides on the rows of ${view.name}.`);
   });
-  return [{ parts: view.rows.split(/\$\{claim:[^}]+\}/), values }];
+  return [{ parts, values }];
 }

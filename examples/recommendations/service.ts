@@ -52,6 +52,18 @@ export function recommender({ gateway, token }: Options) {
   };
 }
 
+/** Statuses of the gateway that are the caller's to know: what was asked is wrong, or comes too early. */
+const passedOn: readonly number[] = [400, 422, 429, 503];
+
+/** Status and body for what went wrong. */
+function failure(error: unknown): readonly [number, unknown] {
+  if (error instanceof URIError) return [400, { error: 'the path has a broken escape' }];
+  const response = axios.isAxiosError<{ title?: string }>(error) ? error.response : undefined;
+  if (response === undefined) return [502, { error: 'the gateway did not answer' }];
+  const { status, data } = response;
+  return [passedOn.includes(status) ? status : 502, { error: `the gateway refused: ${status} ${data.title ?? ''}`.trimEnd() }];
+}
+
 /** The same over HTTP; gives the address. */
 export async function serve(options: Options, port: number): Promise<{ readonly address: string; close(): void }> {
   const { recommend, click } = recommender(options);
@@ -68,7 +80,7 @@ export async function serve(options: Options, port: number): Promise<{ readonly 
       void response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
     answer(request.method ?? '', request.url ?? '').then(
       ([status, body]) => end(status, body),
-      () => end(502, { error: 'the gateway did not answer' }),
+      (error: unknown) => end(...failure(error)),
     );
   });
   server.listen(port, '127.0.0.1');

@@ -28,7 +28,6 @@ export function openApiOf(views: readonly View[], { project, version, more = [] 
   ];
   return {
     openapi: '3.1.0',
-    jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
     info: {
       title: project,
       version,

@@ -4,6 +4,7 @@ import { mediaTypes } from '../rest/negotiate.ts';
 import { relationLimit } from '../rest/level.ts';
 import { comparisonsOf, isOrdered, measuresOf } from '../values.ts';
 import type { View } from '../view.ts';
+import { csvText } from './responses.ts';
 import { givenSchema, type Schema } from './schemas.ts';
 
 export type Parameter = Readonly<Record<string, unknown>>;
@@ -74,7 +75,7 @@ function sortParameter(view: View, prefix: string): readonly Parameter[] {
 }
 
 const limitParameter = (view: View, prefix: string, otherwise: number): Parameter =>
-  query(`${prefix}limit`, { type: 'integer', minimum: 1, maximum: view.limit.max, default: otherwise }, 'The most rows.');
+  query(`${prefix}limit`, { type: 'integer', minimum: 1, maximum: view.limit.max }, `The most rows. Without it: ${otherwise}.`);
 
 /** Paths of relations, shortest first; those that would be too many are left out. */
 function relationPaths(view: View): readonly string[] {
@@ -87,9 +88,10 @@ function relationPaths(view: View): readonly string[] {
   return paths.slice(0, 40);
 }
 
-/** `include`, and the parameters of the relations of the rows themselves. */
+/** `include`, and the parameters of the relations of the rows themselves; none has a default, for what is sent includes the relation. */
 function relationParameters(view: View): readonly Parameter[] {
-  const about = 'Relations of the answer. Each takes parameters of its own behind its name and a dot, which include it too.';
+  const about =
+    'Relations of the answer. Each takes parameters of its own behind its name and a dot, which include it too, and filter its rows alone.';
   const own = [...view.relations].flatMap(([name, { definition, view: other }]) => {
     const prefix = `${name}.`;
     if (definition.one) return fieldsParameter(other(), prefix);
@@ -117,7 +119,7 @@ export function listParameters(view: View, reserved: readonly string[]): readonl
     query(
       'format',
       { type: 'string', enum: Object.keys(mediaTypes) },
-      'In place of the Accept header. `ndjson` and `csv` stream all rows, or as many as `limit` says.',
+      `In place of the Accept header. \`ndjson\` and \`csv\` stream all rows, or as many as \`limit\` says. ${csvText}`,
     ),
     ...relationParameters(view),
     ...filterParameters(view, '', reserved),

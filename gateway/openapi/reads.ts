@@ -3,7 +3,7 @@ import { settings } from '../rest/question.ts';
 import { measuresOf } from '../values.ts';
 import type { View } from '../view.ts';
 import { aggregateParameters, getParameters, listParameters, type Parameter } from './parameters.ts';
-import { headerRefs, json, notModified, problemRefs } from './responses.ts';
+import { csvText, headerRefs, json, notModified, problemRefs } from './responses.ts';
 import { columnSchema, givenSchema, rowName, type Schema } from './schemas.ts';
 
 const limits = ['RateLimit', 'RateLimit-Policy'] as const;
@@ -97,17 +97,8 @@ function keyParameter(view: View, column: string): Parameter {
 function bodyKey(view: View, column: string): unknown {
   const { schema } = keyParameter(view, column);
   if (view.columns.get(column)?.column.json !== 'bigint') return schema;
-  const safe = { type: 'integer', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
-  return { anyOf: [{ type: 'string', format: 'int64', pattern: int64 }, safe] };
+  return { anyOf: [schema, { type: 'integer', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }] };
 }
-
-/** Whole numbers of 64 bits as text. */
-const int64 = (() => {
-  const most = '9223372036854775807';
-  const ways = Array.from(most, (digit, at) => `${most.slice(0, at)}[0-${Number(digit) - 1}][0-9]{${most.length - at - 1}}`);
-  const below = ways.filter((way) => !way.includes('[0--1]'));
-  return `^(-?([0-9]{1,18}|${below.join('|')}|${most})|-9223372036854775808)$`;
-})();
 
 function list(view: View): Schema {
   const lines = { type: 'string', description: 'Rows as they come, one a line.' };
@@ -115,7 +106,7 @@ function list(view: View): Schema {
   const content = {
     'application/json': { schema: ref(`${view.name}.page`) },
     'application/x-ndjson': { schema: lines },
-    'text/csv': { schema: lines },
+    'text/csv': { schema: { type: 'string', description: `Rows as they come, below a line of names. ${csvText}` } },
   };
   return {
     parameters: [condition, ...listParameters(view, settings.list)],

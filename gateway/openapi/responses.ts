@@ -2,6 +2,10 @@ import type { Schema } from './schemas.ts';
 
 export type Response = Readonly<Record<string, unknown>>;
 
+/** What CSV does to text. */
+export const csvText =
+  "In CSV, text that begins with `=`, `+`, `-`, `@`, a tab or a line break has a `'` before it, lest a spreadsheet takes it for a formula; JSON and NDJSON are exact.";
+
 const text = { type: 'string' };
 const header = (description: string, schema: Schema = text): Schema => ({ description, schema });
 

@@ -58,6 +58,14 @@ const ofDay = '((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[1
 const ofYear = '(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})';
 const ofMoment = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?';
 
+/** Whole numbers of 64 bits as text: JSON's readers round their bounds. */
+const int64 = (() => {
+  const most = '9223372036854775807';
+  const ways = Array.from(most, (digit, at) => `${most.slice(0, at)}[0-${Number(digit) - 1}][0-9]{${most.length - at - 1}}`);
+  const below = ways.filter((way) => !way.includes('[0--1]'));
+  return `^(-?([0-9]{1,18}|${below.join('|')}|${most})|-9223372036854775808)$`;
+})();
+
 const given: Readonly<Record<JsonType, (column: DatasetColumn) => Schema>> = {
   ...ofType,
   string: () => ({ type: 'string', maxLength: longestValue, pattern: '^[^\\u0000]*$' }),
@@ -66,7 +74,7 @@ const given: Readonly<Record<JsonType, (column: DatasetColumn) => Schema>> = {
     parseType(column.type)?.base === 'real'
       ? { type: 'string', format: 'float', pattern: '^-?[0-9]{1,30}(\\.[0-9]{1,6})?$' }
       : { type: 'number', format: 'double', minimum: -Number.MAX_VALUE, maximum: Number.MAX_VALUE },
-  bigint: (column) => ({ type: 'integer', format: 'int64', ...numericRange(column) }),
+  bigint: () => ({ type: 'string', format: 'int64', pattern: int64 }),
   decimal: () => ({ type: 'string', format: 'decimal', pattern: '^-?[0-9]{1,400}(\\.[0-9]{1,400})?$' }),
   time: (column) => ({
     type: 'string',

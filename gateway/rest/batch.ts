@@ -41,12 +41,19 @@ export function batchQuestion(
 
 const escaped = (item: string): string => item.replaceAll('\\', '\\\\').replaceAll(',', '\\,');
 
+const wanted: Readonly<Record<string, string>> = {
+  '': 'must be JSON such as {"keys": ["42", "43"]}',
+  keys: 'must be a list of keys, as in {"keys": ["42", "43"]}',
+  fields: 'must be a list of columns',
+  include: 'must be a list of relations',
+};
+
 function issueDetail({ path, message, code }: z.core.$ZodIssue): Detail {
   const at = `/${path.map((step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1')).join('/')}`;
   if (code === 'unrecognized_keys') return { at, message: 'has members that are unknown here; it takes keys, fields and include' };
   return {
     at: at === '/' ? 'body' : at,
-    message: message.startsWith('Invalid input') ? 'is not of the form that is wanted here' : message,
+    message: message.startsWith('Invalid input') ? (wanted[path.join('/')] ?? 'must be text') : message,
   };
 }
 

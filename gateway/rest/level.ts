@@ -56,12 +56,12 @@ export class Level {
     if (compared !== undefined && this.filterable) return this.filters.add(this.view, compared, parameter, wrongs);
     const dot = rest.indexOf('.');
     const name = dot < 0 ? rest : rest.slice(0, dot);
-    if (dot >= 0 && this.view.relations.has(name)) {
+    if (dot >= 0 && this.#takesRelations && this.view.relations.has(name)) {
       this.include(name, wrongs);
       return this.included.get(name)?.level.take(parameter, rest.slice(dot + 1), wrongs);
     }
     if (compared !== undefined) return wrongs.add(parameter.name, 'is a column, but rows are not filtered here');
-    wrongs.add(parameter.name, `is no parameter here${nearest(rest.replace(/\[[^\]]*\]$/, ''), this.#names())}`);
+    wrongs.add(parameter.name, `is no parameter here${this.#instead(rest)}`);
   }
 
   /** The relations in and below it. */
@@ -74,10 +74,21 @@ export class Level {
     this.given.set(name, parameter.value);
   }
 
+  /** Groups have none. */
+  get #takesRelations(): boolean {
+    return this.prefix !== '' || this.settings.includes('include');
+  }
+
+  /** The name that may have been meant, or what there is. */
+  #instead(rest: string): string {
+    const near = nearest(rest.replace(/\[[^\]]*\]$/, ''), this.#names());
+    return near !== '' ? near : `: it takes ${this.settings.join(', ')}${this.filterable ? ', and columns to filter by' : ''}`;
+  }
+
   *#names(): Iterable<string> {
     yield* this.settings;
     if (this.filterable) yield* this.view.columns.keys();
-    yield* this.view.relations.keys();
+    if (this.#takesRelations) yield* this.view.relations.keys();
   }
 }
 

@@ -8,12 +8,17 @@ describe(`API page in a browser${noBrowser === undefined ? '' : `, left out: ${n
   let gateway: TestGateway;
   let browser: OpenPage;
   const asked: string[] = [];
+  const told: string[] = [];
 
   before(async function () {
     if (noBrowser !== undefined) this.skip();
     gateway = await openRestGateway();
     browser = await openBrowser(gateway.address);
     browser.page.on('request', (request) => asked.push(request.url()));
+    browser.page.on('console', (message) => {
+      // A refusal without a token is one.
+      if (!message.text().startsWith('Failed to load resource')) told.push(message.text());
+    });
   });
   after(async () => {
     if (noBrowser !== undefined) return;
@@ -34,7 +39,7 @@ describe(`API page in a browser${noBrowser === undefined ? '' : `, left out: ${n
     await answer.getByText('"a/b"').first().waitFor();
     assert.match(await answer.innerText(), /200/);
     const outside = asked.filter((url) => !url.startsWith(gateway.address) && !/^(blob|data):/.test(url));
-    assert.deepEqual([browser.errors, outside], [[], []]);
+    assert.deepEqual([browser.errors, outside, told], [[], [], []]);
     assert.equal(await page.evaluate(() => localStorage.length + sessionStorage.length), 0);
   });
 });

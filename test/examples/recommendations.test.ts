@@ -83,4 +83,19 @@ describe('the example recommendations', function () {
     );
     await assertBooksBalance(warehouse);
   });
+
+  it('says what the gateway refused, and when it did not answer', async () => {
+    const asked = async (address: string, path: string) => {
+      const { status, data } = await axios.get<{ error: string }>(`${address}${path}`, { validateStatus: () => true });
+      return [status, data.error];
+    };
+    assert.deepEqual(await asked(service.address, '/people/%00'), [400, 'the gateway refused: 400 Bad request']);
+    assert.deepEqual(await asked(service.address, '/people/%zz'), [400, 'the path has a broken escape']);
+    const stranger = await serve({ gateway, token: 'mr_of_nobody' }, 0);
+    assert.deepEqual(await asked(stranger.address, '/people/ada'), [502, 'the gateway refused: 401 Unauthorized']);
+    stranger.close();
+    const alone = await serve({ gateway: 'http://127.0.0.1:1', token: '' }, 0);
+    assert.deepEqual(await asked(alone.address, '/people/ada'), [502, 'the gateway did not answer']);
+    alone.close();
+  });
 });

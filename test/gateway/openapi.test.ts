@@ -54,6 +54,24 @@ describe('OpenAPI document', () => {
     assert.deepEqual(properties.account, { anyOf: [{ $ref: '#/components/schemas/customers.account.row' }, { type: 'null' }] });
   });
 
+  it('sends nothing by itself: the parameters of a relation would include it', () => {
+    for (const { get } of Object.values<typeof analyst>(analyst.paths)) {
+      for (const { name, schema } of get?.parameters ?? []) assert.ok(!Object.hasOwn(schema, 'default'), name);
+    }
+  });
+
+  it('has no number that readers of JSON round, and says what CSV does to text', () => {
+    const text = JSON.stringify(analyst);
+    const bounds = [...text.matchAll(/"(?:minimum|maximum)":(-?\d+)[,}]/g)].map(([, bound]) => Number(bound));
+    assert.ok(bounds.length > 0 && bounds.every(Number.isSafeInteger));
+    const list = analyst.paths['/api/customers'].get;
+    const found = list.parameters.find(({ name }: { name: string }) => name === 'customer_id');
+    assert.equal(found.schema.type, 'string');
+    assert.match('-9223372036854775808', new RegExp(found.schema.pattern));
+    assert.doesNotMatch('9223372036854775808', new RegExp(found.schema.pattern));
+    assert.match(list.responses['200'].content['text/csv'].schema.description, /`=`, `\+`, `-`, `@`, a tab .* has a `'`/);
+  });
+
   it('has no parameter for what a masked column can not be used for', () => {
     const names = analyst.paths['/api/customers'].get.parameters.map(({ name }: { name: string }) => name);
     assert.ok(names.includes('balance[gte]') && names.includes('limit[eq]') && names.includes('orders.limit'));

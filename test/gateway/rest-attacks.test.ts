@@ -185,6 +185,18 @@ describe('REST under attack', () => {
       ],
     });
     assert.equal((await get(`/api/customers?name=${'x'.repeat(9000)}`)).status, 414);
+    const message = 'is no parameter here: it takes measures, group, and columns to filter by';
+    assert.deepEqual((await get('/aggregate/customers?count=exact&orders.total[gt]=5')).json.errors, [
+      { at: 'count', message },
+      { at: 'orders.total[gt]', message },
+    ]);
+    for (const [body, at, said] of [
+      [[1], 'body', 'must be JSON such as {"keys": ["42", "43"]}'],
+      [{}, '/keys', 'must be a list of keys, as in {"keys": ["42", "43"]}'],
+      [{ keys: [], fields: 'name' }, '/fields', 'must be a list of columns'],
+      [{ keys: [], include: [1] }, '/include/0', 'must be text'],
+    ] as const)
+      assert.deepEqual((await gateway.post('/batch/customers', body, { token: analyst })).json.errors, [{ at, message: said }]);
     const keys = Array.from({ length: 101 }, () => '1');
     assert.equal((await gateway.post('/batch/customers', { keys }, { token: analyst })).status, 400);
     assert.match(

@@ -38,6 +38,7 @@ const apis = {
     roles: {
       analyst: { fields: 'all', mask: { email: 'hash', secret: 'redact' } },
       support: { fields: ['customer_id', 'name', 'plan', 'region'], rows: 'region = ${claim:region}' },
+      regional: { fields: ['region'], rows: 'region = ANY (${claim:regions})' },
     },
     limit: { default: 10, max: 50 },
     rate: '100000/min',

@@ -155,6 +155,14 @@ describe('REST', () => {
     );
   });
 
+  it('compares with a claim that is a list, or one value as a list of one, and never reads a list from a text', async () => {
+    const counted = async (regions: unknown) => {
+      const { json } = await gateway.get('/aggregate/customers', { token: await gateway.token({ role: 'regional', claims: { regions } }) });
+      return json.data[0].count;
+    };
+    assert.deepEqual([await counted(['eu', 'us']), await counted('eu'), await counted('{eu,us}'), await counted([])], [40, 20, 0, 0]);
+  });
+
   it('measures groups as SQL does', async () => {
     const told = await gateway.get('/aggregate/customers?group=plan&measures=count,sum:balance,count:active,min:born', { token: analyst });
     const rows = await gateway.sql(
