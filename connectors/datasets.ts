@@ -13,6 +13,15 @@ export interface DatasetsOptions {
   readonly exportTimeout: number;
 }
 
+/** How far columns tell rows apart. */
+export interface KeyCount {
+  readonly rows: number;
+  /** Rows without a value in one of the columns. */
+  readonly empty: number;
+  /** Rows whose values another row has too. */
+  readonly repeated: number;
+}
+
 /**
  * The role of a warehouse that answers requests for rows as they come: pooled sessions that can't write, one statement for a request.
  * Used by many callers at once, for as long as the gateway runs.
@@ -22,6 +31,8 @@ export interface Datasets extends AsyncDisposable {
   check(): Promise<readonly string[]>;
   /** Columns of a dataset as they are now. Throws `not-found` naming it. */
   describe(source: DatasetSource): Promise<DatasetShape>;
+  /** Counts by reading all rows, for checks; what it throws is what `read` throws. */
+  countKey(source: DatasetSource, key: readonly string[]): Promise<KeyCount>;
   /**
    * The JSON of a request, by one statement. Throws `rejected` for a value that isn't of its column's type (naming the column) or a
    * statement that took too long, `schema` when the dataset isn't any more what it was (to be described again), `unavailable`.

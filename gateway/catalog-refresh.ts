@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Datasets } from '../connectors/datasets.ts';
-import type { DatasetShape, DatasetSource } from '../schema/dataset.ts';
+import { isProvenKey, type DatasetShape, type DatasetSource } from '../schema/dataset.ts';
 import { MillraceError } from '../schema/errors.ts';
 import type { ApiDefinition, GatewayDefinition } from '../schema/gateway-definition.ts';
 import type { Catalog, PublishedApi } from './catalog.ts';
@@ -49,6 +49,7 @@ export class FollowedCatalog implements LiveCatalog {
   readonly #log: GatewayLog;
   readonly #published = new Map<string, PublishedApi>();
   readonly #essences = new Map<string, string>();
+  readonly #doubted = new Set<string>();
   #apis: readonly PublishedApi[] = [];
   #wanted: Set<string> | undefined;
   #under: Promise<void> | undefined;
@@ -125,6 +126,7 @@ export class FollowedCatalog implements LiveCatalog {
         ),
       );
       this.#tell(definition.name, undefined);
+      this.#doubt(definition, shape);
       return {
         definition,
         shape,
@@ -134,6 +136,15 @@ export class FollowedCatalog implements LiveCatalog {
       this.#tell(definition.name, reasonOf(error));
       return isAway(error) ? this.#published.get(definition.name) : undefined;
     }
+  }
+
+  /** Says once that nothing keeps a key unique. Of a query nothing ever does: that is for `millrace check` to count. */
+  #doubt({ name, key, source, dataset }: ApiDefinition, shape: DatasetShape): void {
+    if (source.kind === 'query' || isProvenKey(shape, key)) return void this.#doubted.delete(name);
+    if (this.#doubted.has(name)) return;
+    this.#doubted.add(name);
+    const remedy = 'give the table a primary key of these columns; millrace check counts the rows that they do not tell apart';
+    this.#log.warn({ api: name, dataset, key }, `nothing proves that the key is unique, and pages are wrong where it isn't: ${remedy}`);
   }
 
   async #relationShape(definition: ApiDefinition, name: string, asked: Promise<DatasetShape>): Promise<DatasetShape | undefined> {

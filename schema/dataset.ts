@@ -43,7 +43,14 @@ export interface DatasetShape {
   readonly reads: readonly string[];
   /** The warehouse's estimate of rows. */
   readonly rows: number;
+  /** Sets of columns that no two rows have equal and that are never NULL, by a primary key or unique index. */
+  readonly unique?: readonly (readonly string[])[];
 }
+
+/** Whether the warehouse itself makes sure that a key tells all rows apart. */
+export const isProvenKey = ({ unique = [], columns }: DatasetShape, key: readonly string[]): boolean =>
+  unique.some((set) => set.every((name) => key.includes(name))) &&
+  key.every((name) => columns.some((column) => column.name === name && !column.nullable));
 
 /** A condition of the project file on each row: SQL around parameters. `parts` has one more than `values`. */
 export interface RowRule {

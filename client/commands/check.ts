@@ -68,7 +68,8 @@ async function check(options: Options): Promise<void> {
   const { gateway } = project.definitions;
   let checked: readonly Checked[];
   try {
-    const published = gateway === undefined ? [] : await checkGateway(gateway);
+    const models = [...project.definitions.models.values()].map(({ definition }) => definition);
+    const published = gateway === undefined ? [] : await checkGateway(gateway, { pipelines: run.pipelines, models });
     checked = [...(await checkProject(connected.client, project.name, run)), ...published];
   } finally {
     await worker?.stop();

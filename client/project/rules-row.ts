@@ -1,12 +1,15 @@
 import { wrong, type Finding, type Path } from './finding.ts';
+import { whyNotAlone } from './sql-alone.ts';
 
-/** What is wrong with a condition on rows: references other than to claims, and claims within quotes, where nothing is bound. */
+/** What is wrong with a condition on rows: references other than to claims, claims within quotes, where nothing is bound, and what reaches beyond it. */
 export function rowRuleFindings(rows: string, path: Path): readonly Finding[] {
   const malformed = /\$\{(?!claim:[A-Za-z_][\w.:/-]*\})(?!env:|file:)[^}]*\}?/.exec(rows);
   if (malformed !== null) return [wrong(path, `has "${malformed[0]}", which is no reference: write "\${claim:name}".`)];
   const quoted = [...rows.matchAll(/\$\{claim:([^}]*)\}/g)].find(({ index }) => isQuoted(rows.slice(0, index)));
-  if (quoted === undefined) return [];
-  return [wrong(path, `has ${quoted[0]} within quotes, where it would be text: leave them out, its value is bound as a parameter.`)];
+  if (quoted !== undefined)
+    return [wrong(path, `has ${quoted[0]} within quotes, where it would be text: leave them out, its value is bound as a parameter.`)];
+  const why = whyNotAlone(rows.replaceAll(/\$\{claim:[^}]*\}/g, ' NULL '));
+  return why === undefined ? [] : [wrong(path, `${why}: a condition stands by itself, in parentheses of its own beside others.`)];
 }
 
 const isQuoted = (before: string): boolean => (before.match(/'/g) ?? []).length % 2 === 1;

@@ -78,10 +78,79 @@ ${apis}`;
   it('has the warehouse read the rules of rows', async () => {
     const wrong = async (rows: string): Promise<string> =>
       (await problemsOf(`  customers: { dataset: marts.customers, key: id, roles: { a: { fields: all, rows: "${rows}" } } }`)).join('\n');
-    assert.match(await wrong('regio = ${claim:region}'), /^roles\.a\.rows: .*column "regio" does not exist/);
+    assert.equal(
+      await wrong('regio = ${claim:region}'),
+      'roles.a.rows: column "regio" does not exist in marts.customers. Did you mean "region"?',
+    );
     assert.match(await wrong('region == = ${claim:region}'), /^roles\.a\.rows: /);
     assert.match(await wrong('name'), /^roles\.a\.rows: .*boolean/);
     assert.equal(await wrong('region IS NOT NULL'), '');
+  });
+
+  it('counts the rows that a key does not tell apart, where no index proves it', async () => {
+    await sql(
+      warehouse,
+      `CREATE TABLE marts.loose (id int, part int); INSERT INTO marts.loose VALUES (1, 1), (1, 1), (2, 1), (NULL, 1);
+       CREATE TABLE marts.tight (id int, part int NOT NULL); INSERT INTO marts.tight VALUES (1, 1), (2, 1);
+       CREATE TABLE marts.indexed (id int NOT NULL, part int NOT NULL, UNIQUE (id));
+       CREATE TABLE marts.partly (id int NOT NULL, part int); CREATE UNIQUE INDEX ON marts.partly (id) WHERE part = 1;
+       INSERT INTO marts.partly VALUES (1, 2), (1, 2)`,
+    );
+    const of = async (table: string, key = '[id]'): Promise<readonly [readonly string[], readonly string[]]> => {
+      const [, api] = await check(`  it: { dataset: marts.${table}, key: ${key}, roles: { a: { fields: all } } }`);
+      return [api?.problems ?? [], api?.warnings ?? []];
+    };
+    assert.deepEqual(await of('loose'), [
+      [
+        'key: of 4 rows, 1 have no value in "id" and 2 share "id" with another row: pages leave rows out and a row is not found by its key; ' +
+          'name columns under apis.it.key that tell all rows apart, or mend the rows',
+      ],
+      [],
+    ]);
+    assert.match((await of('partly'))[0].join(), /^key: of 2 rows, 2 share "id"/);
+    const [none, notes] = await of('tight', '[id, part]');
+    assert.deepEqual(none, []);
+    assert.match(notes.join(), /^key: "id", "part" tells all of 2 rows apart now, but no primary key/);
+    assert.deepEqual(await of('indexed'), [[], []]);
+    assert.deepEqual(await of('indexed', '[id, part]'), [[], []]);
+  });
+
+  it('counts the rows of a query, where nothing can prove a key', async () => {
+    const text = `project: checked
+connections:
+  warehouse: { type: postgres, url: "\${env:CHECK_GATEWAY_URL}" }
+models:
+  pairs: { warehouse: warehouse, sql: "SELECT 1 AS id FROM generate_series(1, 3)", key: id }
+apis:
+  pairs: { model: pairs, roles: { a: { fields: all } } }`;
+    const { gateway } = toDefinitions(await load(text));
+    assert.ok(gateway);
+    const [, api] = await checkGateway(gateway);
+    assert.match(api?.problems.join() ?? '', /^key: of 3 rows, 3 share "id" .* mend the model's query$/);
+  });
+
+  it('says who makes a dataset that is not there yet, and says it once', async () => {
+    const text = `project: checked
+connections:
+  warehouse: { type: postgres, url: "\${env:CHECK_GATEWAY_URL}" }
+  shop: { type: postgres, url: "\${env:CHECK_GATEWAY_URL}" }
+pipelines:
+  nightly: { from: shop, to: warehouse.fresh, streams: { public.orders: { mode: replace } } }
+models:
+  sums: { warehouse: warehouse, sql: "SELECT 1 AS id", build: table, into: fresh.sums, key: id }
+apis:
+  orders: { dataset: fresh.orders, key: id, relations: { sums: { api: sums, on: id } }, roles: { a: { fields: all } } }
+  sums: { model: sums, roles: { a: { fields: all } } }`;
+    const { gateway, pipelines, models } = toDefinitions(await load(text));
+    assert.ok(gateway);
+    const makers = {
+      pipelines: [...pipelines.values()].map(({ definition }) => definition),
+      models: [...models.values()].map(({ definition }) => definition),
+    };
+    const problems = (await checkGateway(gateway, makers)).flatMap((one) => one.problems);
+    assert.equal(problems.length, 2, problems.join('\n'));
+    assert.match(problems[0] ?? '', /"fresh\.orders" does not exist.*It is made by the first run of nightly: millrace run nightly$/);
+    assert.match(problems[1] ?? '', /It is made by the first run of sums: millrace run sums$/);
   });
 
   it('says of a warehouse that does not answer that its APIs could not be asked', async () => {

@@ -41,6 +41,7 @@ class Counted {
       read,
       check: async () => await datasets.check(),
       describe: async (source) => await datasets.describe(source),
+      countKey: async (...given) => await datasets.countKey(...given),
       export: (...given) => datasets.export(...given),
       get waiting() {
         return datasets.waiting;

@@ -31,6 +31,7 @@ describe('what the gateway says of itself', () => {
               if (isAway) throw new MillraceError('unavailable', 'no route to host');
               return await datasets.describe(source);
             },
+            countKey: async (...given) => await datasets.countKey(...given),
             read: async (...given) => await datasets.read(...given),
             export: (...given) => datasets.export(...given),
             waiting: 0,

@@ -1,6 +1,6 @@
 import { MillraceError } from '../../../schema/errors.ts';
 import type { DatasetRequest, DatasetRow, DatasetShape, DatasetSource } from '../../../schema/dataset.ts';
-import type { Datasets, DatasetsOptions } from '../../datasets.ts';
+import type { Datasets, DatasetsOptions, KeyCount } from '../../datasets.ts';
 import type { PostgresSettings } from '../settings.ts';
 import { describeDataset } from './describe.ts';
 import { exportRows } from './export.ts';
@@ -11,6 +11,7 @@ import { runPrepared } from './prepared.ts';
 import { requireSession, roleNotes } from './role.ts';
 import { SessionPool, type PooledSession, type SessionOptions } from './session-pool.ts';
 import { statementName, type CompiledStatement } from './statement.ts';
+import { countKey } from './uniqueness.ts';
 
 /** Datasets of a PostgreSQL warehouse; sessions are opened when they are first needed. */
 export async function openDatasets(settings: PostgresSettings, name: string, options: DatasetsOptions): Promise<Datasets> {
@@ -52,6 +53,17 @@ class PostgresDatasets implements Datasets {
     const name = source.kind === 'table' ? `dataset ${source.schema}.${source.table}` : 'the query of a dataset';
     const what = `${this.#session.what}, ${name}`;
     return await this.#using(async ({ session }) => await describeDataset(session, source, what));
+  }
+
+  async countKey(source: DatasetSource, key: readonly string[]): Promise<KeyCount> {
+    const asked = { what: this.#session.what, subjects: [], timeout: this.#options.timeout };
+    return await this.#using(async ({ session }) => {
+      try {
+        return await countKey(session, source, key);
+      } catch (error) {
+        throw readFailed(error, asked);
+      }
+    });
   }
 
   async read(request: DatasetRequest | DatasetRow): Promise<string> {

@@ -7,6 +7,7 @@ import { queryFailed } from '../warehouse/model-query.ts';
 import { fromSql } from './dataset-sql.ts';
 import { readsOf } from './reads.ts';
 import { jsonTypeOf } from './types.ts';
+import { uniqueColumns } from './uniqueness.ts';
 
 interface FieldRow {
   readonly formatted: string;
@@ -46,7 +47,7 @@ export async function describeDataset(session: Session, source: DatasetSource, w
       described.map(({ columnID }) => columnID),
     ]);
     const columns = described.map(({ name }, at) => datasetColumn(name, rows[at], source, what));
-    return { columns, ...(await readsOf(client, source)) };
+    return { columns, ...(await readsOf(client, source)), unique: await uniqueColumns(client, source) };
   });
 }
 
