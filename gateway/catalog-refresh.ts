@@ -21,13 +21,17 @@ export interface LiveCatalog extends Catalog {
 type Describer = Pick<Datasets, 'describe'>;
 
 /** Why an API can not be published with what the warehouse has: a mask of a column that is gone would let its new name be seen. */
-function unfit({ key, roles }: ApiDefinition, { columns }: DatasetShape): string | undefined {
+function unfit({ key, roles, relations }: ApiDefinition, { columns }: DatasetShape): string | undefined {
   const has = (name: string): boolean => columns.some((column) => column.name === name);
   const noKey = key.find((name) => !has(name));
   if (noKey !== undefined) return `it has no column "${noKey}", which is its key`;
   for (const [role, { mask }] of Object.entries(roles)) {
     const gone = Object.keys(mask).find((name) => !has(name));
     if (gone !== undefined) return `it has no column "${gone}", which is masked for ${role}`;
+  }
+  for (const [name, { on }] of Object.entries(relations)) {
+    const loose = on.find(([own]) => !has(own))?.[0];
+    if (loose !== undefined) return `it has no column "${loose}", on which the relation ${name} is`;
   }
   return undefined;
 }
@@ -151,6 +155,8 @@ export class FollowedCatalog implements LiveCatalog {
     const full = `${definition.name}.${name}`;
     try {
       const shape = await asked;
+      const loose = definition.relations[name]?.on.find(([, its]) => !shape.columns.some((column) => column.name === its))?.[1];
+      if (loose !== undefined) throw new MillraceError('schema', `it leads to a dataset without a column "${loose}"`);
       this.#tell(full, undefined);
       return shape;
     } catch (error) {

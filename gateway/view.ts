@@ -1,4 +1,4 @@
-import type { DatasetColumn, DatasetSource, Mask, RowRule } from '../schema/dataset.ts';
+import type { DatasetColumn, DatasetShape, DatasetSource, Mask, RowRule } from '../schema/dataset.ts';
 import type { ApiDefinition, RelationDefinition, RoleDefinition } from '../schema/gateway-definition.ts';
 import type { Caller } from './caller.ts';
 import { shapeOfRelation, type Catalog, type PublishedApi } from './catalog.ts';
@@ -88,6 +88,19 @@ const maskOf = ({ mask }: RoleDefinition, name: string): Mask | undefined => (Ob
 const columnsNamed = (columns: readonly DatasetColumn[], names: ReadonlySet<string>): readonly DatasetColumn[] =>
   columns.filter(({ name }) => names.has(name));
 
+const isTied = ({ on }: RelationDefinition, { columns }: DatasetShape): boolean =>
+  on.every(([, its]) => columns.some(({ name }) => name === its));
+
+/** Whether the role sees one of the relation's columns masked, here or there: the other's clear value would tell it. */
+function isMaskedTie(catalog: Catalog, { definition }: PublishedApi, { api, on }: RelationDefinition, role: string): boolean {
+  const isMasked = (roles: ApiDefinition['roles'] | undefined, column: string): boolean => {
+    const granted = roles !== undefined && Object.hasOwn(roles, role) ? roles[role] : undefined;
+    return granted !== undefined && maskOf(granted, column) !== undefined;
+  };
+  const others = api === undefined ? undefined : catalog.api(api)?.definition.roles;
+  return on.some(([own, its]) => isMasked(definition.roles, own) || isMasked(others, its));
+}
+
 function relationView(
   catalog: Catalog,
   api: PublishedApi,
@@ -96,6 +109,8 @@ function relationView(
   role: string,
 ): (() => View) | undefined {
   const { definition } = api;
+  const shape = shapeOfRelation(api, name, relation, catalog);
+  if (shape === undefined || !isTied(relation, shape) || isMaskedTie(catalog, api, relation, role)) return undefined;
   if (relation.api !== undefined) {
     const other = relation.api;
     if (!Object.hasOwn(catalog.api(other)?.definition.roles ?? {}, role)) return undefined;
@@ -106,8 +121,6 @@ function relationView(
       return view;
     };
   }
-  const shape = shapeOfRelation(api, name, relation, catalog);
-  if (shape === undefined) return undefined;
   const { fields } = relation;
   const columns = shape.columns.filter((column) => isNamed(fields, column.name));
   const view: View = {

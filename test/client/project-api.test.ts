@@ -317,17 +317,7 @@ describe('project file: errors of apis', () => {
   it('rows go by claims alone, outside of quotes', async () => {
     const rows = async (text: string) => await only(apiProject(withRoles(`{ a: { fields: all, rows: "${text}" } }`)), 'roles:');
     assert.match(await rows("region = '${claim:region}'"), /has \$\{claim:region\} within quotes, where it would be text/);
-    for (const open of [
-      'true) or (true',
-      "x = '(' ) or (true",
-      "a /* ' */ ) or ( /* ' */ b",
-      'x = $a$ ) $a$ )',
-      "x = E'a\\\\\\\\' ) or ('",
-    ])
-      assert.match(await rows(open), /has a parenthesis without its other: a condition stands by itself/);
-    assert.match(await rows("x = 'it"), /has a quote that is not closed/);
-    assert.match(await rows('x /* y'), /has a comment that is not closed/);
-    assert.match(await rows('x; DELETE FROM y'), /has a semicolon/);
+    assert.match(await rows('true) or (true'), /has a parenthesis without its other: a condition stands by itself/);
     assert.match(await rows('region = ${region}'), /has "\$\{region\}", which is no reference: write "\$\{claim:name\}"/);
     assert.match(
       await only(apiProject(withRoles('{ anonymous: { fields: all, rows: "region = ${claim:region}" } }')), 'roles:'),

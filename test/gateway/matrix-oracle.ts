@@ -60,6 +60,9 @@ export function targetOf({ api, dataset }: SampleRelation): string | undefined {
   return api ?? Object.entries(apis).find(([, other]) => other.dataset === dataset)?.[0];
 }
 
+const pairsOf = ({ on }: SampleRelation): readonly (readonly [string, string])[] =>
+  typeof on === 'string' ? [[on, on]] : Object.entries(on);
+
 const typesOf = (name: string): Readonly<Record<string, string>> => {
   const { dataset, model } = apis[name]!;
   return dataset === undefined ? models[model!]!.columns : datasets[dataset]!;
@@ -79,7 +82,10 @@ export function seenOf(name: string, role: string): Seen | undefined {
     use: (column) => (!Object.hasOwn(columns, column) || !sees(column) ? 'unknown' : Object.hasOwn(mask, column) ? 'masked' : 'usable'),
     relations: Object.keys(relations).filter((one) => {
       const target = targetOf(relations[one]!);
-      return sees(one) && (target === undefined || hasRole(target, role));
+      const theirs = target === undefined || !hasRole(target, role) ? {} : (apis[target]!.roles[role]!.mask ?? {});
+      const ties = pairsOf(relations[one]!);
+      const isMasked = ties.some(([own, its]) => Object.hasOwn(mask, own) || Object.hasOwn(theirs, its));
+      return sees(one) && !isMasked && (target === undefined || hasRole(target, role));
     }),
   };
 }
@@ -231,7 +237,7 @@ export function createOracle(gateway: Pick<TestGateway, 'sql'>): Oracle {
     },
     async related(relation, plain, caller) {
       const target = targetOf(relation);
-      const pairs = typeof relation.on === 'string' ? [[relation.on, relation.on] as const] : Object.entries(relation.on);
+      const pairs = pairsOf(relation);
       if (target !== undefined) {
         const rows = await this.rows(target, caller);
         return rows

@@ -89,7 +89,11 @@ export const apis: Readonly<Record<string, SampleApi>> = {
     },
     roles: {
       owner: { fields: 'all' },
-      analyst: { fields: 'all', mask: { email_address: 'hash', ssn: 'redact', salary: 'null', risk_score: 'hash', seen_at: 'redact' } },
+      analyst: {
+        fields: 'all',
+        // Without led_by, which is on one of them.
+        mask: { email_address: 'hash', ssn: 'redact', salary: 'null', risk_score: 'hash', seen_at: 'redact', manager_id: 'hash' },
+      },
       support: {
         fields: ['full_name', 'region_code', 'email_address', 'desk_no', 'purchases', 'visits_made', 'paid_out'],
         rows: 'region_code = ${claim:region}',
