@@ -48,9 +48,9 @@ export interface Answers {
 export interface Limits {
   /**
    * Counts a request of the caller on one API; gives the headers to answer with. Routes that are no API's are named as their scope is:
-   * `changes`, `ingest:<connection>`, `trigger:<name>`; those of all APIs `graphql`, `openapi`.
+   * `changes`, `ingest:<connection>`, `trigger:<name>`; those of all APIs `graphql`, `openapi`. At once where gateways share no counts.
    */
-  take(api: string, caller: Caller): Promise<Readonly<Record<string, string>>>;
+  take(api: string, caller: Caller): Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
 }
 
 /** The audit log, written within a second or so; while the books are away it waits in memory. Reads are in the access log alone. */

@@ -111,7 +111,10 @@ export function createServer(
   }
 
   server.setErrorHandler((error, request, reply) => answerFailure(error, request, reply, log));
-  server.addHook('preParsing', async ({ headers }) => requirePlainBody(headers['content-encoding']));
+  server.addHook('preParsing', ({ headers }, _reply, payload, done) => {
+    requirePlainBody(headers['content-encoding']);
+    done(null, payload);
+  });
   answerWrongMethods(server);
   requireAccess(server);
   return {

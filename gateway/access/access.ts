@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { GatewayBooks } from '../../connectors/gateway-books.ts';
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
+import type { Caller } from '../caller.ts';
 import type { AuditLog, GatewayLog, Limits } from '../context.ts';
 import { isLocal } from '../operation/local.ts';
 import { Problem } from '../problem.ts';
@@ -37,10 +38,15 @@ export function openAccess({ definition, books, log, redis }: AccessOptions): Ga
     limits: new GatewayLimits(definition, redis),
     guard(server) {
       server.decorateRequest('caller');
-      server.addHook('onRequest', async (request) => await authenticate(authenticator, request));
-      server.addHook('onResponse', async (request, reply) => {
+      server.addHook('onRequest', (request, _reply, done) => {
+        const found = authenticate(authenticator, request);
+        if (found === undefined) done();
+        else found.then(() => done(), done);
+      });
+      server.addHook('onResponse', (request, reply, done) => {
         auditRefusal(audit, request, reply);
-        if (reply.statusCode === 401 && isSigned(request)) await authenticator.noteForged(request.ip);
+        if (reply.statusCode === 401 && isSigned(request)) authenticator.noteForged(request.ip);
+        done();
       });
     },
     async [Symbol.asyncDispose]() {
@@ -66,15 +72,22 @@ function retainAudit(books: Pick<GatewayBooks, 'retainAudit'>, { project, audit 
   return setInterval(() => void retain(), retentionPause).unref();
 }
 
-async function authenticate(authenticator: Authenticator, request: FastifyRequest): Promise<void> {
-  if (request.is404) return;
+/** Undefined where the caller is known at once, or needs not be. */
+function authenticate(authenticator: Authenticator, request: FastifyRequest): Promise<void> | undefined {
+  if (request.is404) return undefined;
   const { access } = request.routeOptions.config;
   // Nobody said who may call it, so nobody may.
   if (access === undefined) throw new Problem(500, 'Internal error', 'The gateway made a mistake.');
-  if (access.kind === 'public' || access.kind === 'page' || (access.kind === 'metrics' && isLocal(request))) return;
+  if (access.kind === 'public' || access.kind === 'page' || (access.kind === 'metrics' && isLocal(request))) return undefined;
   const name = nameIn(request.params);
-  request.caller = await authenticator.callerOf(request, access, name);
-  authenticator.permit(request.caller, access, name);
+  const permit = (caller: Caller): void => {
+    request.caller = caller;
+    authenticator.permit(caller, access, name);
+  };
+  const caller = authenticator.callerOf(request, access, name);
+  if (caller instanceof Promise) return caller.then(permit);
+  permit(caller);
+  return undefined;
 }
 
 const nameIn = (parameters: unknown): string | undefined =>

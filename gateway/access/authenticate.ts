@@ -5,6 +5,7 @@ import type { Access, Caller } from '../caller.ts';
 import type { GatewayLog } from '../context.ts';
 import { Problem } from '../problem.ts';
 import { networkOf } from './addresses.ts';
+import { after } from './after.ts';
 import { bearerOf, notGood, unauthorized } from './bearer.ts';
 import { badSignatures, badTokens, Failures } from './failures.ts';
 import { identities, rolesOf } from './identity.ts';
@@ -18,6 +19,13 @@ const anonymousRole = 'anonymous';
 /** Where a request comes from and what it shows. */
 export type Shown = Pick<FastifyRequest, 'ip' | 'raw'>;
 
+/** What is known of a token as long as the books' answer about it is kept. */
+interface Known {
+  readonly caller: Caller;
+  /** Secrets that were found to be the token's, so one at most: found by a hash that nobody knows, which takes as long whatever is asked. */
+  readonly secrets: Set<string>;
+}
+
 /** Finds out who asks, and whether he may ask this route. */
 export class Authenticator implements Disposable {
   readonly #tokens: KeptTokens;
@@ -28,7 +36,7 @@ export class Authenticator implements Disposable {
   readonly #roles: ReadonlySet<string>;
   readonly #signed: ReadonlySet<string>;
   readonly #identityOf: ReturnType<typeof identities>;
-  readonly #callers = new WeakMap<BookedToken, Caller>();
+  readonly #known = new WeakMap<BookedToken, Known>();
   /** Noted as good already: a token gets another caller within a minute. */
   readonly #noted = new WeakSet<Caller>();
 
@@ -41,10 +49,10 @@ export class Authenticator implements Disposable {
     this.#identityOf = identities(definition);
   }
 
-  /** Who asks; throws 401, 429, or 503 when nobody can tell. `name` is the parameter of the path. */
-  async callerOf(shown: Shown, access: Access, name: string | undefined): Promise<Caller> {
+  /** Who asks, at once where it is known; throws 401, 429, or 503 when nobody can tell. `name` is the parameter of the path. */
+  callerOf(shown: Shown, access: Access, name: string | undefined): Caller | Promise<Caller> {
     const token = bearerOf(shown.raw);
-    return token === undefined ? await this.#withoutToken(shown, access, name) : await this.#withToken(shown, token);
+    return token === undefined ? this.#withoutToken(shown, access, name) : this.#withToken(shown, token);
   }
 
   /** Throws 403 where the caller may not ask the route. */
@@ -59,18 +67,18 @@ export class Authenticator implements Disposable {
   }
 
   /** Notes that what a caller without a token posted was not signed as it must be. */
-  async noteForged(ip: string): Promise<void> {
-    await this.#forged.note(ip, '');
+  noteForged(ip: string): void {
+    this.#forged.note(ip, '');
   }
 
   [Symbol.dispose](): void {
     this.#jwts?.[Symbol.dispose]();
   }
 
-  async #withoutToken({ ip }: Shown, { kind }: Access, name: string | undefined): Promise<Caller> {
+  #withoutToken({ ip }: Shown, { kind }: Access, name: string | undefined): Caller {
     const scope = `${kind}:${name ?? ''}`;
     if (this.#signed.has(scope)) {
-      await this.#forged.check(ip, '');
+      this.#forged.check(ip, '');
       return { id: `signed:${scope}`, role: undefined, scopes: [scope], claims: {}, identity: '' };
     }
     if (kind !== 'api' || !this.#roles.has(anonymousRole)) throw unauthorized('A token is needed: Authorization: Bearer …');
@@ -78,37 +86,47 @@ export class Authenticator implements Disposable {
     return { id: `anonymous:${networkOf(ip)}`, role: anonymousRole, scopes: ['api'], claims: {}, identity };
   }
 
-  async #withToken({ ip }: Shown, token: string): Promise<Caller> {
-    await this.#failures.check(ip, token);
-    const caller = token.startsWith('mr_') ? await this.#ofToken(token) : await this.#jwts?.callerOf(token);
-    if (caller === undefined) {
-      await this.#failures.note(ip, token);
-      throw notGood();
-    }
-    if (!this.#noted.has(caller)) this.#failures.noteGood(token);
-    this.#noted.add(caller);
-    return caller;
+  #withToken({ ip }: Shown, token: string): Caller | Promise<Caller> {
+    this.#failures.check(ip, token);
+    return after(token.startsWith('mr_') ? this.#ofToken(token) : this.#jwts?.callerOf(token), (caller) => {
+      if (caller === undefined) {
+        this.#failures.note(ip, token);
+        throw notGood();
+      }
+      if (!this.#noted.has(caller)) {
+        this.#failures.noteGood(token);
+        this.#noted.add(caller);
+      }
+      return caller;
+    });
+  }
+
+  #ofToken(text: string): Caller | undefined | Promise<Caller | undefined> {
+    const parsed = parseToken(text);
+    return parsed === undefined ? undefined : after(this.#tokens.find(parsed.id), (token) => this.#ofBooked(token, parsed.secret));
   }
 
   /** Undefined for one that could be made up; throws 401 for one that was real. */
-  async #ofToken(text: string): Promise<Caller | undefined> {
-    const parsed = parseToken(text);
-    if (parsed === undefined) return undefined;
-    const token = await this.#tokens.find(parsed.id);
-    if (!isSecretOf(parsed.secret, token?.hash) || token === undefined) return undefined;
+  #ofBooked(token: BookedToken | undefined, secret: string): Caller | undefined {
+    const isKnown = token !== undefined && this.#known.get(token)?.secrets.has(secret) === true;
+    if (!isKnown && !isSecretOf(secret, token?.hash)) return undefined;
+    if (token === undefined) return undefined;
     if (token.revokedAt !== undefined) throw unauthorized('The token was revoked.', 'invalid_token');
     if (token.expiresAt !== undefined && token.expiresAt.getTime() <= Date.now())
       throw unauthorized('The token has expired.', 'invalid_token');
-    return this.#callerOfToken(token);
+    const known = this.#knownOf(token);
+    known.secrets.add(secret);
+    return known.caller;
   }
 
-  #callerOfToken(token: BookedToken): Caller {
-    const known = this.#callers.get(token);
-    if (known !== undefined) return known;
+  #knownOf(token: BookedToken): Known {
+    const found = this.#known.get(token);
+    if (found !== undefined) return found;
     const { id, role, scopes, claims } = token;
     const caller = { id: `token:${id}`, role, scopes, claims, identity: this.#identityOf(role, claims) };
-    this.#callers.set(token, caller);
-    return caller;
+    const known = { caller, secrets: new Set<string>() };
+    this.#known.set(token, known);
+    return known;
   }
 
   #permitRole({ role }: Caller, { kind }: Access): void {

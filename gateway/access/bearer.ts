@@ -16,8 +16,12 @@ export const notGood = (): Problem => unauthorized('The token is not good here.'
 export function bearerOf({ headers, rawHeaders }: Pick<IncomingMessage, 'headers' | 'rawHeaders'>): string | undefined {
   const { authorization } = headers;
   if (authorization === undefined) return undefined;
-  const given = rawHeaders.filter((name, index) => index % 2 === 0 && name.length === 13 && name.toLowerCase() === 'authorization');
-  if (given.length > 1) throw new Problem(400, 'Bad request', 'There is more than one header Authorization.');
+  let given = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 13 && name.toLowerCase() === 'authorization') given += 1;
+  }
+  if (given > 1) throw new Problem(400, 'Bad request', 'There is more than one header Authorization.');
   const token = authorization.length > longest ? undefined : form.exec(authorization)?.[1];
   if (token === undefined) throw notGood();
   return token;

@@ -1,13 +1,7 @@
 import type { Redis } from 'ioredis';
-import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Rate } from '../../schema/project-api.ts';
-
-export interface Taken {
-  readonly isAllowed: boolean;
-  readonly remaining: number;
-  /** Milliseconds until the window ends. */
-  readonly ends: number;
-}
+import { Windows, type Taken } from './windows.ts';
 
 /** Milliseconds that a request waits for Redis, and for which a Redis that failed isn't asked. */
 const times = { patience: 250, pause: 2_000 } as const;
@@ -42,44 +36,43 @@ export class SharedCounts {
   }
 }
 
+interface Shared {
+  readonly counts: SharedCounts;
+  readonly limiter: RateLimiterRedis;
+}
+
 /** Counts in windows of a rate: in Redis for all gateways, in memory where there is none or it fails. */
 export class Counter {
-  readonly rate: Rate;
-  readonly #memory: RateLimiterMemory;
-  readonly #shared: { readonly counts: SharedCounts; readonly limiter: RateLimiterRedis } | undefined;
+  readonly #memory: Windows;
+  readonly #shared: Shared | undefined;
 
   constructor(name: string, rate: Rate, counts: SharedCounts | undefined) {
-    this.rate = rate;
-    const options = { keyPrefix: name, points: rate.requests, duration: rate.per / 1000 };
-    this.#memory = new RateLimiterMemory(options);
+    this.#memory = new Windows(rate);
     if (counts === undefined) return;
+    const options = { keyPrefix: name, points: rate.requests, duration: rate.per / 1000 };
     // Who is beyond the limit doesn't load Redis.
     const shared = { storeClient: counts.redis, rejectIfRedisNotReady: true, inMemoryBlockOnConsumed: rate.requests + 1 };
     this.#shared = { counts, limiter: new RateLimiterRedis({ ...options, ...shared }) };
   }
 
-  async take(key: string): Promise<Taken> {
+  /** Counts at once where nothing is shared. */
+  take(key: string): Taken | Promise<Taken> {
+    return this.#shared === undefined ? this.#memory.take(key) : this.#takeShared(this.#shared, key);
+  }
+
+  async #takeShared({ counts, limiter }: Shared, key: string): Promise<Taken> {
     try {
-      const shared = this.#shared === undefined ? undefined : await this.#takeShared(key);
-      return this.#taken(shared ?? (await this.#memory.consume(key)), true);
+      const taken = await counts.ask(async () => await limiter.consume(key));
+      return taken === undefined ? this.#memory.take(key) : takenOf(taken, true);
     } catch (error) {
-      if (error instanceof RateLimiterRes) return this.#taken(error, false);
+      if (error instanceof RateLimiterRes) return takenOf(error, false);
       throw error;
     }
   }
-
-  /** Whether a next one would be refused by the counts in memory; takes nothing. */
-  async isSpent(key: string): Promise<Taken | undefined> {
-    const now = await this.#memory.get(key);
-    return now !== null && now.consumedPoints >= this.rate.requests ? this.#taken(now, false) : undefined;
-  }
-
-  async #takeShared(key: string): Promise<RateLimiterRes | undefined> {
-    const shared = this.#shared;
-    return shared === undefined ? undefined : await shared.counts.ask(async () => await shared.limiter.consume(key));
-  }
-
-  #taken({ remainingPoints, msBeforeNext }: RateLimiterRes, isAllowed: boolean): Taken {
-    return { isAllowed, remaining: Math.max(0, remainingPoints), ends: msBeforeNext };
-  }
 }
+
+const takenOf = ({ remainingPoints, msBeforeNext }: RateLimiterRes, isAllowed: boolean): Taken => ({
+  isAllowed,
+  remaining: Math.max(0, remainingPoints),
+  ends: msBeforeNext,
+});

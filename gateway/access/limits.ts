@@ -4,14 +4,18 @@ import type { ApiDefinition, GatewayDefinition } from '../../schema/gateway-defi
 import type { Caller } from '../caller.ts';
 import type { Limits } from '../context.ts';
 import { Problem } from '../problem.ts';
-import { Counter, SharedCounts, type Taken } from './counter.ts';
+import { after } from './after.ts';
+import { Counter, SharedCounts } from './counter.ts';
+import type { Taken } from './windows.ts';
+
+type Headers = Readonly<Record<string, string>>;
 
 const otherRate: Rate = parseRate(apiDefaults.rate) ?? { requests: 600, per: 60_000 };
 
 const seconds = (milliseconds: number): number => Math.max(1, Math.ceil(milliseconds / 1000));
 
 /** As structured fields: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ */
-const headersOf = (name: string, { requests, per }: Rate, { remaining, ends }: Taken): Readonly<Record<string, string>> => ({
+const headersOf = (name: string, { requests, per }: Rate, { remaining, ends }: Taken): Headers => ({
   'ratelimit-policy': `"${name}";q=${requests};w=${seconds(per)}`,
   ratelimit: `"${name}";r=${remaining};t=${seconds(ends)}`,
 });
@@ -50,18 +54,22 @@ export class GatewayLimits implements Limits {
     ]);
   }
 
-  async take(api: string, caller: Caller): Promise<Readonly<Record<string, string>>> {
+  take(api: string, caller: Caller): Headers | Promise<Headers> {
     const own = this.#rateOf(api, caller);
-    const taken = await this.#take('token', own, `${this.#names.has(api) ? api : 'other'} ${caller.id}`);
-    const headers = headersOf('token', own, taken);
+    return after(this.#take('token', own, `${this.#names.has(api) ? api : 'other'} ${caller.id}`), (taken) => {
+      const headers = headersOf('token', own, taken);
+      // Readers and writers don't take the limit of all from each other.
+      const others = api.startsWith('ingest:') ? undefined : this.#takeFromAll(caller);
+      return others === undefined ? headers : others.then(() => headers);
+    });
+  }
+
+  /** Undefined where nobody has to be waited for. */
+  #takeFromAll({ role }: Caller): Promise<unknown> | undefined {
     const { rate } = this.#definition;
-    // Readers and writers don't take the limit of all from each other.
-    if (api.startsWith('ingest:')) return headers;
-    await Promise.all([
-      caller.role === undefined ? undefined : this.#take('role', rate.role, caller.role),
-      this.#take('all', rate.all, ''),
-    ]);
-    return headers;
+    const ofAll = this.#take('all', rate.all, '');
+    const ofRole = role === undefined ? undefined : this.#take('role', rate.role, role);
+    return ofRole instanceof Promise || ofAll instanceof Promise ? Promise.all([ofRole, ofAll]) : undefined;
   }
 
   #rateOf(name: string, caller: Caller): Rate {
@@ -71,10 +79,11 @@ export class GatewayLimits implements Limits {
     return (Object.hasOwn(rates, role) ? rates[role] : rates['*']) ?? otherRate;
   }
 
-  async #take(name: 'token' | 'role' | 'all', rate: Rate, key: string): Promise<Taken> {
-    const taken = await this.#counter(name, rate).take(key);
-    if (!taken.isAllowed) throw tooMany(name, rate, taken);
-    return taken;
+  #take(name: 'token' | 'role' | 'all', rate: Rate, key: string): Taken | Promise<Taken> {
+    return after(this.#counter(name, rate).take(key), (taken) => {
+      if (!taken.isAllowed) throw tooMany(name, rate, taken);
+      return taken;
+    });
   }
 
   #counter(name: 'token' | 'role' | 'all', rate: Rate): Counter {
