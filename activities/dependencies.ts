@@ -29,6 +29,8 @@ export interface Dependencies {
   findStanding(project: string, name: string): Promise<Standing>;
   /** Posts an alert to its webhook; false when the webhook has no url. */
   postAlert(definition: AlertDefinition, alert: Alert, signal: AbortSignal): Promise<boolean>;
+  /** Looks the secrets of a connection up. Throws `auth` naming what is missing. */
+  lookUp(connection: ConnectionDefinition): Promise<void>;
   /** Posts a change, signed, to a webhook. */
   postChange(to: ConnectionDefinition, change: SignedChange, signal: AbortSignal): Promise<Posted>;
 }

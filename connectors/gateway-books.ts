@@ -7,7 +7,7 @@ export interface NewToken {
   /** SHA-256 of the secret part, hex. */
   readonly hash: string;
   readonly role: string | undefined;
-  /** `api`, `api:<name>`, `changes`, `ingest`, `ingest:<connection>`, `trigger:<name>`. */
+  /** `api`, `api:<name>`, `changes`, `ingest`, `ingest:<connection>`, `trigger:<name>`, `metrics`. */
   readonly scopes: readonly string[];
   readonly claims: Readonly<Record<string, unknown>>;
   readonly expiresAt: Date | undefined;

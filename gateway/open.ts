@@ -48,6 +48,8 @@ export interface GatewayOptions {
 export interface Gateway {
   /** `http://127.0.0.1:8088` */
   readonly address: string;
+  /** Names of the APIs, and their relations, that can't be published just now, each with its reason. */
+  readonly missing: ReadonlyMap<string, string>;
   /** Says that it goes, lets what is under way end, and closes all it has opened. */
   close(): Promise<void>;
 }
@@ -122,7 +124,7 @@ async function open(options: GatewayOptions, closing: Closing): Promise<Gateway>
   for (const part of [...parts, ...(options.moreParts ?? [])]) await server.register(async (scope) => await part(scope, context));
   const address = await listen(server, definition);
   log.info({ address, apis: catalog.apis.map(({ definition: { name } }) => name) }, 'the gateway listens');
-  return { address, close: async () => await closing.close() };
+  return { address, missing: catalog.missing, close: async () => await closing.close() };
 }
 
 function redisOf({ redis: url }: GatewayDefinition, closing: Closing): Redis | undefined {

@@ -3,8 +3,11 @@ import type { SyncDefinition } from './sync-definition.ts';
 
 export interface ConnectionToCheck {
   readonly connection: ConnectionDefinition;
-  /** `models`: a database that the models of syncs are read from, with their books elsewhere; nothing is written there. */
-  readonly role: 'source' | 'warehouse' | 'models';
+  /**
+   * `models`: a database that the models of syncs are read from, with their books elsewhere; nothing is written there. `webhook`: an address
+   * that is told of commits; only its secrets are looked up, and nothing is posted.
+   */
+  readonly role: 'source' | 'warehouse' | 'models' | 'webhook';
 }
 
 /** What a project's check looks at. */
@@ -19,7 +22,7 @@ export interface CheckRun {
 export interface Checked {
   readonly kind: 'connection' | 'pipeline' | 'sync' | 'gateway' | 'api';
   readonly name: string;
-  /** `source`, `warehouse`, `models`, or empty. */
+  /** `source`, `warehouse`, `models`, `webhook`, or empty. */
   readonly role: string;
   /** Product and version of a connection; streams of a pipeline; what a sync writes; what an API publishes. */
   readonly system: string;

@@ -103,6 +103,7 @@ export async function openDependencies(options: DependencyOptions): Promise<Depe
       client === undefined ? { lastSuccess: null, underWay: [] } : await findStanding(client, project, name),
     postAlert: async ({ to, template }, alert, signal) =>
       await postAlert(await resolved(to), withPage(alert, options), { name: to.name, template, signal }),
+    lookUp: async (connection) => void (await resolved(connection)),
     postChange: async (to, change, signal) => await postChange(await resolved(to), change, { name: to.name, signal }),
   };
 }

@@ -3,6 +3,7 @@ import type { Datasets, DatasetsOptions } from '../connectors/datasets.ts';
 import type { GatewayBooks } from '../connectors/gateway-books.ts';
 import { connectorOf } from '../connectors/registry.ts';
 import type { ConnectionDefinition } from '../schema/definition.ts';
+import { MillraceError } from '../schema/errors.ts';
 import type { GatewayDefinition, TriggerDefinition } from '../schema/gateway-definition.ts';
 import { resolveOf, resolveSettings, type SecretsPlace } from './secrets.ts';
 
@@ -27,6 +28,24 @@ export async function resolveGateway(definition: GatewayDefinition, environment:
     warehouses: await Promise.all(warehouses.map(async (warehouse) => await resolving.connection(warehouse))),
   };
   return { definition: resolved, secrets: resolving.secrets };
+}
+
+/** What outgoing webhooks need and this process's environment lacks, by webhook: the worker posts, and may have it. */
+export async function missingForWebhooks(
+  { webhooks }: Pick<GatewayDefinition, 'webhooks'>,
+  environment: NodeJS.ProcessEnv,
+): Promise<ReadonlyMap<string, string>> {
+  const place: SecretsPlace = { environment, host: hostname() };
+  const missing = new Map<string, string>();
+  for (const { name, to } of webhooks) {
+    try {
+      await resolveSettings(to, place);
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      missing.set(name, error.message);
+    }
+  }
+  return missing;
 }
 
 /** The gateway's books in a warehouse whose secrets are resolved. */

@@ -20,7 +20,7 @@ export interface ServingOptions {
 /** Opens the project's gateway in this process; its log goes to standard error. */
 export async function startGateway({ project, client, level }: ServingOptions): Promise<Gateway> {
   const given = gatewayOf(project);
-  const { openBooks, openDatasets, resolveGateway } = await import('../../worker/gateway.ts');
+  const { missingForWebhooks, openBooks, openDatasets, resolveGateway } = await import('../../worker/gateway.ts');
   const [{ openGateway }, { createGatewayLog }, { logLevel }, { createScrubber }] = await Promise.all([
     import('../../gateway/open.ts'),
     import('../../worker/gateway-log.ts'),
@@ -35,6 +35,8 @@ export async function startGateway({ project, client, level }: ServingOptions): 
     scrub: createScrubber(secrets),
     write: (line) => process.stderr.write(line),
   });
+  for (const [webhook, reason] of await missingForWebhooks(definition, process.env))
+    log.warn({ webhook, reason }, 'the webhook waits where the worker lacks this too');
   const runs = gatewayRuns(project, given, client, await latestChange(definition));
   return await openGateway({
     definition,
@@ -57,13 +59,14 @@ async function latestChange({ webhooks, warehouses: [warehouse] }: GatewayDefini
 }
 
 /** Says where the gateway is, and what a browser finds there. */
-export function welcome({ address }: Gateway, { apis, ingests, triggers, graphql }: GatewayDefinition, output: Output): void {
+export function welcome({ address, missing }: Gateway, { apis, ingests, triggers, graphql }: GatewayDefinition, output: Output): void {
   const published = [
-    ...apis.map(({ name }) => `/api/${name}`),
+    ...apis.filter(({ name }) => !missing.has(name)).map(({ name }) => `/api/${name}`),
     ...ingests.map(({ connection }) => `/ingest/${connection.name}`),
     ...triggers.map(({ name }) => `/trigger/${name}`),
   ];
   output.line(`The gateway is at ${address}${published.length === 0 ? '' : `: ${published.join(', ')}`}`);
+  for (const [name, reason] of missing) output.line(`Not there yet: ${name}: ${reason}`);
   if (apis.length === 0) return;
   output.line(`Try it: ${address}/docs${graphql.graphiql ? `, ${address}/graphql` : ''}; millrace token create makes a token.`);
 }

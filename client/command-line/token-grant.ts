@@ -30,7 +30,7 @@ export function grantOf(gateway: GatewayDefinition, asked: Asked, now: Date): Gr
   if (scopes.length === 0) {
     throw new MillraceError(
       'config',
-      'Give --role for a token that reads, or --scope for one that posts: ingest, ingest:<connection>, trigger:<name>.',
+      'Give --role for a token that reads, or --scope for one that posts: ingest, ingest:<connection>, trigger:<name>, or metrics.',
     );
   }
   for (const scope of scopes) assertScope(gateway, scope, role);
@@ -67,12 +67,12 @@ function namesOf({ apis, ingests, triggers }: GatewayDefinition, kind: string): 
 function assertScope(gateway: GatewayDefinition, scope: string, role: string | undefined): void {
   const [kind = '', ...rest] = scope.split(':');
   const name = rest.join(':');
-  if (!['api', 'changes', 'ingest'].includes(scope)) {
+  if (!['api', 'changes', 'ingest', 'metrics'].includes(scope)) {
     const known = name === '' ? undefined : namesOf(gateway, kind);
     if (known === undefined) {
       throw new MillraceError(
         'config',
-        `There is no scope "${scope}".${suggestion(scope, ['api', 'api:<name>', 'changes', 'ingest', 'ingest:<connection>', 'trigger:<name>'])}`,
+        `There is no scope "${scope}".${suggestion(scope, ['api', 'api:<name>', 'changes', 'ingest', 'ingest:<connection>', 'trigger:<name>', 'metrics'])}`,
       );
     }
     if (!known.includes(name)) {

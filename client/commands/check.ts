@@ -30,11 +30,17 @@ function checkRunOf({ definitions }: OpenProject): CheckRun {
     ...warehouses.map((connection): ConnectionToCheck => ({ connection, role: 'warehouse' })),
     ...queried.map((connection): ConnectionToCheck => ({ connection, role: 'models' })),
   ];
-  const unique = new Map(wanted.map((input) => [`${input.role} ${input.connection.name}`, input]));
+  const hooks = (definitions.gateway?.webhooks ?? []).map(({ to }): ConnectionToCheck => ({ connection: to, role: 'webhook' }));
+  const unique = new Map([...wanted, ...hooks].map((input) => [`${input.role} ${input.connection.name}`, input]));
   return { connections: [...unique.values()], pipelines, syncs };
 }
 
-const roles: Readonly<Record<string, string>> = { source: 'as source', warehouse: 'as warehouse', models: 'to read models' };
+const roles: Readonly<Record<string, string>> = {
+  source: 'as source',
+  warehouse: 'as warehouse',
+  models: 'to read models',
+  webhook: 'to tell of commits',
+};
 
 function show(checked: readonly Checked[], output: Output): void {
   for (const { kind, name, role, system, host, problems, warnings } of checked) {
@@ -45,13 +51,10 @@ function show(checked: readonly Checked[], output: Output): void {
   }
 }
 
-/** What connections are for that can't be asked: alerts go there, or commits are told. */
-function silentUses({ definitions: { pipelines, models, syncs, gateway } }: OpenProject): ReadonlyMap<string, string> {
+/** What connections are for that can't be asked: alerts go there. */
+function silentUses({ definitions: { pipelines, models, syncs } }: OpenProject): ReadonlyMap<string, string> {
   const all = [...pipelines.values(), ...models.values(), ...syncs.values()];
-  return new Map([
-    ...(gateway?.webhooks ?? []).map(({ to }) => [to.name, 'told of commits'] as const),
-    ...all.flatMap(({ definition }) => definition.alerts.map(({ to }) => [to.name, 'alerts only'] as const)),
-  ]);
+  return new Map(all.flatMap(({ definition }) => definition.alerts.map(({ to }) => [to.name, 'alerts only'] as const)));
 }
 
 async function check(options: Options): Promise<void> {

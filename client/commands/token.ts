@@ -31,7 +31,9 @@ async function create(options: CreateOptions): Promise<void> {
     `${grant.name}: ${grant.scopes.join(' ')}${grant.role === undefined ? '' : ` as ${grant.role}`}, ${expiresAt === undefined ? 'never expires' : `until ${moment(expiresAt)}`}.`,
   );
   for (const [claim, apis] of missingClaims(gateway.apis, grant)) {
-    tell(`Rows of ${apis.join(', ')} go by the claim "${claim}", which it does not have: it sees nothing there. Give --claim ${claim}=…`);
+    tell(
+      `Rows of ${apis.join(', ')} go by the claim "${claim}", which it does not have: the gateway refuses it there (403). Give --claim ${claim}=…`,
+    );
   }
   tell('The token is shown this once; the books hold its hash alone:');
   output.data({ token, id, ...grant });
@@ -109,7 +111,7 @@ export const command = (): Command => {
     )
     .option(
       '--scope <scope>',
-      'api, api:<name>, changes, ingest, ingest:<connection> or trigger:<name>; again for more',
+      'api, api:<name>, changes, ingest, ingest:<connection>, trigger:<name> or metrics; again for more',
       gathered((text) => text),
     )
     .option('--expires <duration>', 'how long it lives, as in 90d or 12h, or never', '90d')

@@ -23,7 +23,9 @@ export function duration(seconds: number): string {
 /** `3 min 5 s ago`, `in 2 h 10 min` */
 export function fromNow(date: Date, now = Date.now()): string {
   const seconds = (now - date.getTime()) / 1000;
-  return seconds >= 0 ? `${duration(seconds)} ago` : `in ${duration(-seconds)}`;
+  if (seconds >= 0) return `${duration(seconds)} ago`;
+  const days = Math.round(-seconds / 86_400);
+  return days > 2 ? `in ${days} days` : `in ${duration(-seconds)}`;
 }
 
 /** `2026-11-23 06:35:14 UTC` */

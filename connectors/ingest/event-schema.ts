@@ -15,9 +15,11 @@ export interface EventSchema {
 
 async function readSchema(path: string, place: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new MillraceError('config', `${place}: the schema can't be read: correct schema of the connection, or let the user read it`, {
-      cause,
-    });
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    const why = isMissing
+      ? 'there is no such file: put it there, or correct "schema" of the connection'
+      : `the file can't be read: let this user read it (${cause instanceof Error ? cause.message : String(cause)})`;
+    throw new MillraceError('config', `${place}: ${why}`, { cause });
   });
   try {
     return JSON.parse(text);
