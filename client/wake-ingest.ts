@@ -23,7 +23,7 @@ export const ingestWorkflowId = ({ project, name, from }: Pick<PipelineDefinitio
 async function signalIngest(
   client: Client,
   { definition, hash }: IngestPipeline,
-  signal: 'wake' | 'pause' | 'resume',
+  signal: 'wake' | 'pause' | 'resume' | 'retry',
   signalArgs: readonly unknown[],
 ): Promise<string> {
   const { project, name, from, to, schema } = definition;
@@ -59,6 +59,17 @@ export async function pauseIngest(client: Client, pipeline: IngestPipeline, note
 /** Lets loads begin again. */
 export async function resumeIngest(client: Client, pipeline: IngestPipeline): Promise<void> {
   await signalIngest(client, pipeline, 'resume', []);
+}
+
+/** Has the open rejections of a pipeline's events taken up, by this definition; `IngestReport.retried` tells by this id what became of them. */
+export async function retryIngest(
+  client: Client,
+  pipeline: IngestPipeline,
+  id: string,
+): Promise<{ readonly workflowId: string; readonly runId: string }> {
+  const { definition, hash } = pipeline;
+  const by: IngestWake = { hash, pipeline: definition };
+  return { workflowId: ingestWorkflowId(definition), runId: await signalIngest(client, pipeline, 'retry', [id, by]) };
 }
 
 /**

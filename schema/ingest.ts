@@ -26,6 +26,16 @@ export interface IngestLoad {
   readonly seconds: number;
 }
 
+/** Rejections that were taken up again. */
+export interface IngestRetry {
+  /** What the signals that it answers named it. */
+  readonly ids: readonly string[];
+  readonly loaded: number;
+  readonly rejected: number;
+  readonly notes: readonly string[];
+  readonly failure?: Failure;
+}
+
 /** What the workflow of a pipeline of events did and waits for; by the query `ingestProgress`. */
 export interface IngestReport {
   readonly status: 'idle' | 'loading' | 'waiting' | 'paused';
@@ -39,6 +49,8 @@ export interface IngestReport {
   readonly last: readonly IngestLoad[];
   readonly pending?: IngestPending;
   readonly failure?: Failure;
+  /** What became of the last retry of rejections. */
+  readonly retried?: IngestRetry;
   /** The pipeline itself says how often events are expected: that none come is no success. */
   readonly expectsEvents?: true;
   /** Of the last load: what deserves attention. */
@@ -63,4 +75,8 @@ export interface IngestRun {
   /** When the last load began, in milliseconds. */
   readonly startedAt?: number;
   readonly paused?: boolean;
+  /** Names of retries that are asked for. */
+  readonly retries?: readonly string[];
+  /** `going` is of these. */
+  readonly retrying?: readonly string[];
 }

@@ -16,6 +16,9 @@ export const pipelineDefaults = {
   retention: { rejections: '30 days', loads: '90 days', staged_loads: 2 },
 } as const;
 
+/** Steps of events are short, and people wait for them: one whose worker was killed is done again sooner. Longer than a connection may take. */
+export const eventsHeartbeatTimeout = '20s';
+
 const identifier = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'must be a name: letters, digits, "_" and "-", beginning with a letter, at most 63');
@@ -63,7 +66,7 @@ const sharedPipelineSettings = {
     .optional(),
   heartbeat_timeout: atLeastSecond()
     .meta({
-      description: 'A step that shows no progress for this long is tried again elsewhere; at least a second.',
+      description: `A step that shows no progress for this long is tried again elsewhere; at least a second. Of events ${eventsHeartbeatTimeout} where it is not given.`,
       default: pipelineDefaults.heartbeat_timeout,
     })
     .optional(),

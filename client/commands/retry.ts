@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import type { PipelineDefinition } from '../../schema/definition.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import { serversFor, workerFor } from '../command-line/at-work.ts';
 import { pipelineOf } from '../command-line/books.ts';
@@ -9,8 +10,10 @@ import { projectCommand, type JsonOption, type ProjectOptions } from '../command
 import { outputOf } from '../command-line/output.ts';
 import { named, openProject, type OpenProject } from '../command-line/project.ts';
 import { conclude } from '../command-line/run-outcome.ts';
+import { retryEvents } from '../command-line/run-events.ts';
 import { runToEnd } from '../command-line/run-to-end.ts';
 import { syncOptionsOf, type Asking } from '../command-line/sync-options.ts';
+import { loadsEvents } from '../ingest-standing.ts';
 import { startRun, type Runnable, type StartOptions } from '../runs.ts';
 
 interface Options extends ProjectOptions, JsonOption {
@@ -26,6 +29,12 @@ function refuse(project: OpenProject, { kind, definition: { name } }: Runnable, 
   if (kind !== 'sync' && unknown !== undefined) throw new MillraceError('config', `${name} is a ${kind}: --unknown is for syncs.`);
 }
 
+/** Events are of one stream, called as their connection. */
+function refuseStream({ name, from }: PipelineDefinition, stream: string | undefined): void {
+  if (stream !== undefined && stream !== from.name)
+    throw new MillraceError('not-found', `${name} has no stream ${stream}; its one stream is ${from.name}`);
+}
+
 async function startOptionsOf(runnable: Runnable, { stream, unknown, yes }: Options, asking: Asking): Promise<StartOptions> {
   if (runnable.kind === 'sync') return await syncOptionsOf(runnable.definition, { retry: true, unknown, yes }, asking);
   return { fullRefresh: false, retry: stream === undefined ? {} : { stream } };
@@ -38,6 +47,11 @@ async function retry(name: string, options: Options): Promise<void> {
   refuse(project, runnable, options);
   using stopping = interrupt();
   await using connected = await serversFor(project, output);
+  if (runnable.kind === 'pipeline' && loadsEvents(runnable.definition)) {
+    refuseStream(runnable.definition, options.stream);
+    const events = { project, connected, output, signal: stopping.signal, detach: false };
+    return await retryEvents(events, { definition: runnable.definition, hash });
+  }
   const asked = await startOptionsOf(runnable, options, { project, output, signal: stopping.signal });
   const worker = await workerFor(project, connected, output);
   try {

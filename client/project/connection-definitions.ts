@@ -57,8 +57,12 @@ function toAlert({ to, on, rejected }: AlertSettings, context: Context): AlertDe
   };
 }
 
-export function heartbeatTimeout(settings: { readonly heartbeat_timeout?: string | undefined }, { project }: Context): number {
-  return accepted(parseDuration, settings.heartbeat_timeout ?? project.defaults?.heartbeat_timeout ?? pipelineDefaults.heartbeat_timeout);
+export function heartbeatTimeout(
+  settings: { readonly heartbeat_timeout?: string | undefined },
+  { project }: Context,
+  otherwise: string = pipelineDefaults.heartbeat_timeout,
+): number {
+  return accepted(parseDuration, settings.heartbeat_timeout ?? project.defaults?.heartbeat_timeout ?? otherwise);
 }
 
 export const toShare = (text: string): number => accepted(parseShare, text);

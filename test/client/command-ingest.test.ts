@@ -14,7 +14,7 @@ connections:
   warehouse: { type: postgres, url: "\${env:WAREHOUSE_URL}" }
   clicks: { type: ingest, schema: ./event.json, key: event_id }
 pipelines:
-  clicks: { from: clicks, to: warehouse.events, streams: { clicks: { mode: append } } }
+  clicks: { from: clicks, to: warehouse.events, streams: { clicks: { mode: append, contract: freeze } } }
 gateway: { listen: "127.0.0.1:0" }
 `;
 
@@ -88,10 +88,24 @@ describe('millrace and a pipeline of events', function () {
     assert.match(said(await run(place, 'run', 'clicks', '--full-refresh', '--yes'), 2), /can't be read again/);
   });
 
+  it('takes up rejections by retry, in the workflow that lives', async () => {
+    assert.match(said(await run(place, 'retry', 'clicks')), /0 events loaded, 0 rejected again\nno open rejections/);
+    assert.match(said(await run(place, 'retry', 'clicks', '--stream', 'other'), 2), /its one stream is clicks/);
+  });
+
   it('ends by cancel, until the next event comes', async () => {
     assert.match(said(await run(place, 'cancel', 'clicks')), /the next that comes starts it again/);
     assert.match(said(await run(place, 'status')), /clicks +pipeline +cancelled/);
     await post('c');
+    await loaded(3);
+  });
+
+  it('says by status why events are not loaded, and takes them all the same', async () => {
+    const schema = { type: 'object', properties: { event_id: { type: 'string' }, more: { type: 'integer' } }, required: ['event_id'] };
+    await writeFile(join(place.folder, 'event.json'), JSON.stringify(schema));
+    await post('d');
+    await until(async () => /clicks: schema: .*more/.test(said(await run(place, 'status'))), 'reason');
+    assert.match(said(await run(place, 'status', 'clicks')), /waiting: .*bytes wait/);
     await loaded(3);
   });
 });

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { taskQueueOf } from '../../client/names.ts';
-import { ingestWaker, ingestWorkflowId } from '../../client/wake-ingest.ts';
+import { ingestWaker, ingestWorkflowId, retryIngest } from '../../client/wake-ingest.ts';
 import { sealedNumbers } from '../../connectors/ingest/segments.ts';
 import { standingOf } from '../../client/standing.ts';
-import type { PipelineDefinition } from '../../schema/definition.ts';
+import type { ModelDefinition, PipelineDefinition } from '../../schema/definition.ts';
 import type { IngestReport } from '../../schema/ingest.ts';
 import { clicksPipeline, openIngestGateway } from '../kits/ingest.ts';
+import { defineStream } from '../kits/stream-definition.ts';
 import { openProject, sql } from '../pipeline-kit.ts';
 import { createDatabase, dropDatabase } from '../servers.ts';
 import { findStanding } from '../../worker/standing.ts';
@@ -141,6 +142,45 @@ describe('The workflow of events', function () {
     assert.equal((await at.rows()).length, 1);
     await at.handle.signal('resume');
     await until(async () => (await at.rows()).length === 2, 'two events');
+  });
+
+  it('loads nothing when a time ends that it waited for while it was paused', async () => {
+    await using at = await open();
+    const model = { name: 'never', project: at.project.project } as unknown as ModelDefinition;
+    await at.project.client.workflow.start('ingest', {
+      workflowId: at.handle.workflowId,
+      taskQueue: taskQueueOf(at.project.project),
+      args: [{ pipeline: { ...at.definition, models: [model] }, hash: 'one', unbuilt: true, builtAt: Date.now() - 55_000 }],
+    });
+    await until(async () => (await at.report()).status === 'idle', 'rest');
+    await at.handle.signal('pause');
+    await at.gateway.post({ event_id: 'a' });
+    const events = async () => (await at.handle.fetchHistory()).events ?? [];
+    await until(async () => (await events()).some(({ timerFiredEventAttributes: fired }) => (fired ?? undefined) !== undefined), 'timer');
+    assert.equal((await at.report()).status, 'paused');
+    assert.ok((await events()).every(({ activityTaskScheduledEventAttributes: step }) => (step ?? undefined) === undefined));
+  });
+
+  it('takes up rejections by a mended definition, with its loads, and says what became of them', async () => {
+    const strict = defineStream({ stream: 'clicks', mode: 'append', transform: [{ expect: { user: { not_null: true } } }] });
+    await using at = await open({ streams: [strict] });
+    await at.gateway.post([{ event_id: 'a' }, { event_id: 'b', user: 1 }]);
+    await until(async () => (await at.report()).rejected === 1, 'rejection');
+    const mended = clicksPipeline(at.project.project, at.gateway.schemaPath, at.database);
+    await retryIngest(at.project.client, { definition: mended, hash: 'two' }, 'first');
+    await until(async () => (await at.report()).retried?.ids.includes('first') === true, 'retry');
+    const { notes = [], ...counts } = (await at.report()).retried ?? {};
+    assert.deepEqual(counts, { ids: ['first'], loaded: 1, rejected: 0 });
+    assert.equal(notes[0], 'rejections taken up again: 1');
+    assert.deepEqual(
+      (await at.rows()).map(({ event_id: id }) => id),
+      ['a', 'b'],
+    );
+    await at.gateway.post({ event_id: 'c' });
+    await until(async () => (await at.rows()).length === 3, 'later event');
+    await retryIngest(at.project.client, { definition: mended, hash: 'two' }, 'second');
+    await until(async () => (await at.report()).retried?.ids.includes('second') === true, 'retry of none');
+    assert.deepEqual((await at.report()).retried?.notes, ['no open rejections']);
   });
 
   it('goes on as a new run with what it knows, where the gateway wakes it as before', async () => {
