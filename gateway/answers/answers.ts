@@ -43,6 +43,7 @@ const isOutdated = (error: unknown): boolean => error instanceof MillraceError &
 export function createAnswers(options: AnswersOptions): Answers {
   const { catalog, shared, metrics } = options;
   const refused = (): void => metrics.count('refused_total', { reason: 'overloaded' });
+  const counts: Partial<Record<Answer['state'], () => void>> = {};
   const memory = createMemory(options.cacheBytes);
   const flights = createFlights<KeptAnswer>();
   const slots = createSlots(options.concurrency, refused, options.isPressed);
@@ -137,7 +138,8 @@ export function createAnswers(options: AnswersOptions): Answers {
   };
 
   function counted(answer: Answer): Answer {
-    metrics.count('answers_total', { from: answer.state });
+    const { state } = answer;
+    (counts[state] ??= metrics.counter('answers_total', { from: state }))();
     return answer;
   }
 }

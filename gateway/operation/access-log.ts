@@ -4,12 +4,13 @@ import type { Metrics } from './metrics.ts';
 
 /** A line and the counts of each request: by the route's pattern, never by its path or parameters. */
 export function logAccess(server: FastifyInstance, log: GatewayLog, metrics: Metrics): void {
+  const meters = newMeters(metrics);
   server.addHook('onRequest', (request, _reply, done) => {
     request.noted = {};
     done();
   });
   server.addHook('onResponse', (request, reply, done) => {
-    note(request, reply, reply.statusCode, log, metrics);
+    note(request, reply, log, meters);
     done();
   });
   server.addHook('onRequestAbort', (request, done) => {
@@ -23,19 +24,40 @@ const bytesOf = (reply: FastifyReply): number | undefined => {
   return Number.isFinite(length) ? length : undefined;
 };
 
-function note(request: FastifyRequest, reply: FastifyReply, status: number, log: GatewayLog, metrics: Metrics): void {
+interface Meter {
+  readonly count: () => void;
+  readonly time: (seconds: number) => void;
+}
+
+type MeterOf = (method: string, route: string, status: number, api: string | undefined) => Meter;
+
+/** Counts of requests by route, status and API: as many as the project has of these. */
+function newMeters(metrics: Metrics): MeterOf {
+  const meters = new Map<string, Meter>();
+  return (method, route, status, api) => {
+    const key = `${method} ${route} ${status} ${api ?? ''}`;
+    const known = meters.get(key);
+    if (known !== undefined) return known;
+    const labels = { method, route, status: `${status}`, ...(api === undefined ? {} : { api }) };
+    const meter = { count: metrics.counter('requests_total', labels), time: metrics.timer('request_seconds', { route }) };
+    meters.set(key, meter);
+    return meter;
+  };
+}
+
+function note(request: FastifyRequest, reply: FastifyReply, log: GatewayLog, meters: MeterOf): void {
   const { method, noted } = request;
   const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
-  const milliseconds = Math.round(reply.elapsedTime * 10) / 10;
-  const labels = { method, route, status: `${status}`, ...(noted.api === undefined ? {} : { api: noted.api }) };
-  metrics.count('requests_total', labels);
-  metrics.observe('request_seconds', { route }, reply.elapsedTime / 1000);
+  const { statusCode: status, elapsedTime } = reply;
+  const meter = meters(method, route, status, noted.api);
+  meter.count();
+  meter.time(elapsedTime / 1000);
   log.info(
     {
       method,
       route,
       status,
-      ms: milliseconds,
+      ms: Math.round(elapsedTime * 10) / 10,
       bytes: bytesOf(reply),
       // Undefined where no token was asked for.
       caller: callerOf(request),

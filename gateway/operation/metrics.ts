@@ -14,8 +14,10 @@ interface Histogram {
 /** Counters, histograms and gauges, in the text format of Prometheus. Names get the prefix `millrace_gateway_`. */
 export interface Metrics {
   count(name: string, labels: Labels, by?: number): void;
-  /** A time in seconds. */
-  observe(name: string, labels: Labels, seconds: number): void;
+  /** The same for one that is counted often: its labels are written once. */
+  counter(name: string, labels: Labels): () => void;
+  /** A histogram of times in seconds. */
+  timer(name: string, labels: Labels): (seconds: number) => void;
   /** A number that is read whenever metrics are asked for. */
   gauge(name: string, labels: Labels, read: () => number): void;
   text(): string;
@@ -52,12 +54,18 @@ export function createMetrics(): Metrics {
     count(name, labels, by = 1) {
       series(counters, name, labels, () => ({ value: 0 })).value += by;
     },
-    observe(name, labels, seconds) {
+    counter(name, labels) {
+      const counted = series(counters, name, labels, () => ({ value: 0 }));
+      return () => void (counted.value += 1);
+    },
+    timer(name, labels) {
       const histogram = series(histograms, name, labels, () => ({ counts: buckets.map(() => 0), sum: 0, count: 0 }));
-      histogram.sum += seconds;
-      histogram.count += 1;
-      const index = buckets.findIndex((bound) => seconds <= bound);
-      if (index >= 0) histogram.counts[index] = (histogram.counts[index] ?? 0) + 1;
+      return (seconds) => {
+        histogram.sum += seconds;
+        histogram.count += 1;
+        const index = buckets.findIndex((bound) => seconds <= bound);
+        if (index >= 0) histogram.counts[index] = (histogram.counts[index] ?? 0) + 1;
+      };
     },
     gauge(name, labels, read) {
       series(gauges, name, labels, () => ({ read }));
