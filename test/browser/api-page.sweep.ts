@@ -16,8 +16,8 @@ describe(`API page in a browser${noBrowser === undefined ? '' : `, left out: ${n
     browser = await openBrowser(gateway.address);
     browser.page.on('request', (request) => asked.push(request.url()));
     browser.page.on('console', (message) => {
-      // A refusal without a token is one.
-      if (!message.text().startsWith('Failed to load resource')) told.push(message.text());
+      // Before a token is given, the document is refused.
+      if (!message.text().includes('401 (Unauthorized)')) told.push(message.text());
     });
   });
   after(async () => {
@@ -40,6 +40,7 @@ describe(`API page in a browser${noBrowser === undefined ? '' : `, left out: ${n
     assert.match(await answer.innerText(), /200/);
     const outside = asked.filter((url) => !url.startsWith(gateway.address) && !/^(blob|data):/.test(url));
     assert.deepEqual([browser.errors, outside, told], [[], [], []]);
+    assert.equal(await page.locator('.errors-wrapper').count(), 0);
     assert.equal(await page.evaluate(() => localStorage.length + sessionStorage.length), 0);
   });
 });
