@@ -3,7 +3,7 @@ import { connectionKinds, type ConnectionSettings } from '../../connectors/setti
 import type { AlertDefinition, ConnectionDefinition, StreamDefinition } from '../../schema/definition.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import { alertDefaults, type AlertSettings } from '../../schema/project-alert.ts';
-import { pipelineDefaults, type PipelineSettings } from '../../schema/project.ts';
+import { eventsHeartbeatTimeout, pipelineDefaults, type PipelineSettings } from '../../schema/project.ts';
 import { accepted, parseAbove, parseDuration, parseShare } from '../../schema/quantity.ts';
 import { alertList } from './merge.ts';
 import { absoluteReferences } from './references.ts';
@@ -60,8 +60,9 @@ function toAlert({ to, on, rejected }: AlertSettings, context: Context): AlertDe
 export function heartbeatTimeout(
   settings: { readonly heartbeat_timeout?: string | undefined },
   { project }: Context,
-  otherwise: string = pipelineDefaults.heartbeat_timeout,
+  from?: ConnectionDefinition['type'],
 ): number {
+  const otherwise = from === 'ingest' ? eventsHeartbeatTimeout : pipelineDefaults.heartbeat_timeout;
   return accepted(parseDuration, settings.heartbeat_timeout ?? project.defaults?.heartbeat_timeout ?? otherwise);
 }
 

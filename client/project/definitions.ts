@@ -1,7 +1,7 @@
 import { definitionFormat, type ConnectionDefinition, type ModelDefinition, type PipelineDefinition } from '../../schema/definition.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { GatewayDefinition } from '../../schema/gateway-definition.ts';
-import { eventsHeartbeatTimeout, pipelineDefaults, type PipelineSettings } from '../../schema/project.ts';
+import { pipelineDefaults, type PipelineSettings } from '../../schema/project.ts';
 import { accepted, parseCadence, parseDuration, parseSize } from '../../schema/quantity.ts';
 import { toSchedule, toSyncSchedule, type Schedule } from '../../schema/schedule.ts';
 import type { SyncDefinition } from '../../schema/sync-definition.ts';
@@ -113,7 +113,7 @@ function toPipeline(name: string, settings: PipelineSettings, context: Context):
     ...(expectEvery === undefined ? {} : { expectEvery: accepted(parseCadence, expectEvery) }),
     ...(settings.expect_every === undefined || from.type !== 'ingest' ? {} : { expectsEvents: true as const }),
     retention: toRetention(layered<Retention>(pipelineDefaults.retention, defaults.retention, settings.retention)),
-    heartbeatTimeout: heartbeatTimeout(settings, context, from.type === 'ingest' ? eventsHeartbeatTimeout : undefined),
+    heartbeatTimeout: heartbeatTimeout(settings, context, from.type),
   };
 }
 

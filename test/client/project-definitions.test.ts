@@ -175,6 +175,25 @@ describe('project file: definitions', () => {
     assert.notEqual(await hashOf('millrace.yaml'), await hashOf('other.yaml'));
   });
 
+  it('of events let a step that shows nothing be tried again sooner, unless the file says when', async () => {
+    const rest = `  clicks: { type: ingest, schema: ./event.json, key: event_id }
+pipelines:
+  films: { from: drops, to: warehouse.films, streams: { movies.csv: {} } }
+  clicks: { from: clicks, to: warehouse.events, streams: { clicks: { mode: append } } }
+`;
+    const beats = async (defaults = '') =>
+      [...toDefinitions(await load(`${connections}\n${rest}${defaults}`)).pipelines.values()].map(
+        ({ definition }) => definition.heartbeatTimeout,
+      );
+    assert.deepEqual(
+      [await beats(), await beats('defaults: { heartbeat_timeout: 30s }\n')],
+      [
+        [60_000, 20_000],
+        [30_000, 30_000],
+      ],
+    );
+  });
+
   it('that are too large to travel are refused', async () => {
     const loaded = await load(filesProject(`transform:\n  - sql: "select '${'x'.repeat(300_000)}' from input"`));
     assert.throws(() => toDefinitions(loaded), /The definition of films has \d+ bytes; at most 262144 can travel/);
