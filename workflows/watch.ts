@@ -16,6 +16,7 @@ interface WatchMemory {
 
 function elapsed(milliseconds: number): string {
   const minutes = Math.round(milliseconds / 60_000);
+  if (minutes < 2) return minutes === 1 ? '1 minute' : `${Math.round(milliseconds / 1000)} seconds`;
   if (minutes < 120) return `${minutes} minutes`;
   return minutes < 48 * 60 ? `${Math.round(minutes / 60)} hours` : `${Math.round(minutes / 60 / 24)} days`;
 }
@@ -30,7 +31,7 @@ function lateAlert({ project, name, expectEvery }: WatchRun, last: number | null
     project,
     name,
     at: new Date().toISOString(),
-    summary: `late: ${ago}, a success is expected every ${elapsed(expectEvery)}`,
+    summary: `late: ${ago}, a success is expected every ${elapsed(expectEvery).replace(/^1 /, '')}`,
     details: standing.underWay.length === 0 ? ['no run is under way'] : standing.underWay.map(({ sentence }) => sentence),
     ...(run === undefined ? {} : { run: { workflowId: run.workflowId, runId: run.runId } }),
   };

@@ -1,4 +1,4 @@
-import { condition, continueAsNew, defineSignal, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { condition, continueAsNew, defineQuery, defineSignal, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { PostedChanges } from '../activities/webhook.ts';
 import type { OutgoingWebhook, Patience, WebhookRun } from '../schema/webhook.ts';
 import { cell, foot } from './page.ts';
@@ -6,6 +6,9 @@ import { webhookSteps } from './steps.ts';
 
 /** Something was committed that may be to be told; with the webhook as the project file has it now. */
 const wake = defineSignal<[OutgoingWebhook]>('wake');
+
+/** Why the next change waits; empty while nothing does. */
+const remarkQuery = defineQuery<string>('remark');
 
 type Refused = NonNullable<PostedChanges['refused']>;
 
@@ -29,6 +32,8 @@ function show({ name, to }: OutgoingWebhook, taken: number, buried: number, rema
 export async function webhook({ webhook: first, since, trouble, gaveUp = false }: WebhookRun): Promise<void> {
   let given = first;
   let woken = false;
+  let remark = '';
+  setHandler(remarkQuery, () => remark);
   setHandler(wake, (latest) => {
     woken = true;
     // The same object stays the same: whoever waits sees by it that the project file has changed.
@@ -44,7 +49,8 @@ export async function webhook({ webhook: first, since, trouble, gaveUp = false }
       state = { ...state, trouble: { changeId, attempts } };
       const wait = waitAfter(attempts, patience, retryAfter);
       const next = new Date(Date.now() + wait).toISOString();
-      show(given, taken, buried, `change ${changeId}: attempt ${attempts} failed, the next is at ${next}: ${reason}`);
+      remark = `change ${changeId}: attempt ${attempts} failed, the next is at ${next}: ${reason}`;
+      show(given, taken, buried, remark);
       const before = given;
       await condition(() => given !== before, wait);
       return;
@@ -63,7 +69,8 @@ export async function webhook({ webhook: first, since, trouble, gaveUp = false }
     ]);
     taken += posted.taken;
     if (posted.taken > 0) state = { trouble: state.trouble, gaveUp: false };
-    show(given, taken, buried, '');
+    remark = '';
+    show(given, taken, buried, remark);
     if (posted.refused !== undefined) await meet(posted.refused);
     // A signal may have come while the answer was on its way: asked once more, nothing is left behind.
     else if (!posted.more && !woken) return;

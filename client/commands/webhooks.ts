@@ -3,7 +3,8 @@ import { positive, projectCommand, type JsonOption, type ProjectOptions } from '
 import { outputOf } from '../command-line/output.ts';
 import { openProject } from '../command-line/project.ts';
 import { webhookNamed, webhooksOf, withWebhookBooks } from '../command-line/webhooks.ts';
-import { counted } from '../display/text.ts';
+import { counted, oneLine } from '../display/text.ts';
+import { webhookRemarks } from '../command-line/webhook-remarks.ts';
 import { letterLines, webhooksTable } from '../display/webhooks-report.ts';
 
 interface Options extends ProjectOptions, JsonOption {
@@ -29,9 +30,15 @@ async function webhooks(name: string | undefined, options: Options): Promise<voi
       limit: options.limit + 1,
     });
     const letters = found.slice(0, options.limit);
-    output.data({ webhooks: standings.map(({ webhook, standing }) => ({ webhook: webhook.name, ...standing })), deadLetters: letters });
+    const waiting = standings.flatMap(({ webhook, standing }) => ((standing?.waiting ?? 0) > 0 ? [webhook.name] : []));
+    const remarks = await webhookRemarks(project, waiting);
+    output.data({
+      webhooks: standings.map(({ webhook: { name: of }, standing }) => ({ webhook: of, ...standing, remark: remarks.get(of) })),
+      deadLetters: letters,
+    });
     if (chosen.length === 0) return output.line('The project has no webhooks: they are under gateway.webhooks.');
     for (const line of webhooksTable(standings)) output.line(line);
+    for (const [waits, remark] of remarks) output.line(`${waits} waits: ${oneLine(remark)}`);
     if (letters.length > 0) output.line();
     for (const line of letters.flatMap(letterLines)) output.line(line);
     if (found.length > letters.length) output.line(`… more than ${counted(options.limit, 'dead letter')}: --limit shows more`);

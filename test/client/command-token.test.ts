@@ -127,7 +127,7 @@ describe('millrace token', () => {
       assert.deepEqual(asData.scopes, ['trigger:refresh']);
 
       const listed = await run(place, 'token', 'list');
-      assert.match(succeeded(listed), new RegExp(`${id} +desk +support +api changes +regions=emea .* live, expires in 89 days`));
+      assert.match(succeeded(listed), new RegExp(`${id} +desk +support +api changes +regions=emea .* live, expires in 90 days`));
       const tables = await sql(warehouse, 'SELECT to_jsonb(t)::text AS kept FROM _millrace.api_tokens t');
       for (const text of [JSON.stringify(tables), listed.stdout]) assert.ok(!text.includes(secret));
 

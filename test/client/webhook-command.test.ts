@@ -118,4 +118,19 @@ describe('changes out, when processes are killed', function () {
     );
     assert.match(refusals[2]?.stderr ?? '', /Did you mean "partner"\?/);
   });
+
+  it('says why a webhook waits', async () => {
+    receiver.answer = () => ({ status: 503 });
+    await announce('marts.orders');
+    let written = '';
+    await until(
+      async () => {
+        written = (await run(place, 'webhooks')).stdout;
+        return written.includes('partner waits');
+      },
+      'the reason',
+      60,
+    );
+    assert.match(written, /partner waits: change \d+: attempt \d+ failed, the next is at \S+: .*HTTP 503/);
+  });
 });
