@@ -15,5 +15,5 @@ describe('events whose workflow has a long history', function () {
     await temporal[Symbol.asyncDispose]();
   });
 
-  it('go on in a new run, none of them lost or doubled', async () => await ingestTrial(place, { kills: 0, runs: 3 }));
+  it('go on in a new run, none of them lost or doubled', async () => await ingestTrial(place, { kills: 0, runs: 2 }));
 });
