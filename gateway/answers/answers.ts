@@ -98,11 +98,12 @@ export function createAnswers(options: AnswersOptions): Answers {
     return found.answer;
   }
 
-  async function keptAnswer(key: string, keeping: Keeping, feed: ChangesFeed): Promise<KeptAnswer | undefined> {
+  /** At once where it is in memory or nothing is shared. */
+  function keptAnswer(key: string, keeping: Keeping, feed: ChangesFeed): KeptAnswer | undefined | Promise<KeptAnswer | undefined> {
     if (!mayKeep(keeping, feed)) return undefined;
     const own = memory.get(`${catalog.generation}\n${key}`);
     if (own !== undefined && hasAll(keeping, feed, own.position)) return own;
-    return shared === undefined ? undefined : await sharedAnswer(key, keeping, feed);
+    return shared === undefined ? undefined : sharedAnswer(key, keeping, feed);
   }
 
   /** The question under way, as long as nothing was committed since it was asked that it would lack. */
@@ -121,7 +122,8 @@ export function createAnswers(options: AnswersOptions): Answers {
       const warehouse = warehouseOf(call.warehouse);
       const keeping = keepingOf(call, catalog);
       const key = questionOf(call);
-      const kept = keeping === undefined ? undefined : await keptAnswer(key, keeping, warehouse.feed);
+      const found = keeping === undefined ? undefined : keptAnswer(key, keeping, warehouse.feed);
+      const kept = found instanceof Promise ? await found : found;
       if (kept !== undefined) return counted(answerOf(kept, 'hit'));
       const { isFirst, answer } = join(call, warehouse, keeping, key);
       return counted(answerOf(await answer, isFirst ? (keeping === undefined ? 'off' : 'miss') : 'joined'));
