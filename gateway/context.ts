@@ -23,7 +23,7 @@ export interface AnswerCall {
 }
 
 /** An export; it ends when `signal` says so. */
-export interface ExportCall extends Omit<AnswerCall, 'request'> {
+interface ExportCall extends Omit<AnswerCall, 'request'> {
   readonly read: DatasetRead;
   readonly format: 'ndjson' | 'csv';
   readonly signal?: AbortSignal;
