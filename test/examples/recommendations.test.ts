@@ -53,7 +53,7 @@ describe('the example recommendations', function () {
     const lines = createInterface({ input: up.stdout });
     gateway = await new Promise<string>((resolve, reject) => {
       lines.on('line', (line) => {
-        const found = /http:\/\/127\.0\.0\.1:\d+(?=: \/api)/.exec(line)?.[0];
+        const found = /^The gateway is at (http:\/\/127\.0\.0\.1:\d+)/.exec(line)?.[1];
         if (found !== undefined) resolve(found);
       });
       lines.once('close', () => reject(new Error('up ended before the gateway was there')));
