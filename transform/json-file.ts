@@ -1,4 +1,5 @@
 import type { Column } from '../schema/column.ts';
+import { membersOf } from '../schema/json-text.ts';
 import type { CheckedCsv } from './csv-file.ts';
 import { readElements, readLines, type JsonText } from './json-rows.ts';
 import { RowFiles } from './row-files.ts';
@@ -17,51 +18,6 @@ export interface JsonOptions {
 }
 
 const rowsBetween = 1000;
-
-/** The end of the string that begins at `start`. */
-function stringEnd(text: string, start: number): number {
-  let at = start + 1;
-  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-  return at + 1;
-}
-
-function nestedEnd(text: string, start: number): number {
-  let depth = 0;
-  for (let at = start; ; at++) {
-    const character = text[at];
-    if (character === '"') at = stringEnd(text, at) - 1;
-    else if (character === '{' || character === '[') depth++;
-    else if ((character === '}' || character === ']') && --depth === 0) return at + 1;
-  }
-}
-
-const between = /[\s,:]*/y;
-const scalar = /[^\s,}\]]+/y;
-
-function skip(pattern: RegExp, text: string, from: number): number {
-  pattern.lastIndex = from;
-  return pattern.test(text) ? pattern.lastIndex : from;
-}
-
-function valueEnd(text: string, start: number): number {
-  const character = text[start];
-  if (character === '"') return stringEnd(text, start);
-  return character === '{' || character === '[' ? nestedEnd(text, start) : skip(scalar, text, start);
-}
-
-/** The members of an object that is known to be valid JSON, each value as it is written. */
-function members(text: string): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
-  for (let at = skip(between, text, text.indexOf('{') + 1); text[at] !== '}';) {
-    const keyEnd = stringEnd(text, at);
-    const key = String(JSON.parse(text.slice(at, keyEnd)));
-    const start = skip(between, text, keyEnd);
-    const end = valueEnd(text, start);
-    found.set(key, text.slice(start, end));
-    at = skip(between, text, end);
-  }
-  return found;
-}
 
 /** A value as text: strings decoded, null as NULL, all else as it is written, so that numbers keep their digits. */
 function valueText(written: string): string | null {
@@ -86,7 +42,7 @@ function valuesOf({ text, problem }: JsonText, columns: ReadonlyMap<string, numb
   if (parsed === undefined) return 'the row is not valid JSON';
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'the row is not a JSON object';
   const values: (string | null)[] = Array.from({ length: columns.size }, () => null);
-  for (const [key, written] of members(text)) {
+  for (const [key, written] of membersOf(text)) {
     const at = columns.get(key);
     if (at === undefined) return 'the row has a key that the file did not have when it was planned';
     values[at] = valueText(written);

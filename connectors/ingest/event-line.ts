@@ -1,5 +1,5 @@
 import type { AcceptedEvent } from './event-values.ts';
-import { stringEnd } from './json-text.ts';
+import { stringEnd } from '../../schema/json-text.ts';
 
 const [beforeTime, beforeId, beforeEvent] = ['{"at":"', '","id":', ',"event":'];
 const timeLength = '2026-01-01T00:00:00.000Z'.length;

@@ -1,6 +1,6 @@
 import type { Column } from '../../schema/column.ts';
 import { otherColumn, eventIdColumn, receivedAtColumn } from './event-columns.ts';
-import { membersOf } from './json-text.ts';
+import { membersOf } from '../../schema/json-text.ts';
 
 const [leastBigint, greatestBigint] = [-(2n ** 63n), 2n ** 63n - 1n];
 /** Beyond these a number fits no column of the warehouse. */

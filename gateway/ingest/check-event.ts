@@ -1,7 +1,7 @@
 import type { ErrorObject } from 'ajv';
 import { hasHugeNumber, keyValue, pointerOf, unstorable, valueProblems } from '../../connectors/ingest/event-values.ts';
 import type { EventSchema } from '../../connectors/ingest/event-schema.ts';
-import { membersOf } from '../../connectors/ingest/json-text.ts';
+import { membersOf } from '../../schema/json-text.ts';
 import type { Detail } from '../problem.ts';
 import type { PostedEvent } from './read-body.ts';
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { elementsOf, inOneLine } from '../../connectors/ingest/json-text.ts';
+import { elementsOf, inOneLine } from '../../schema/json-text.ts';
 import { badRequest, Problem } from '../problem.ts';
 
 /** One event of a body: its text as it came, in one line, and its value; or that it isn't JSON. */
