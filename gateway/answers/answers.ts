@@ -1,8 +1,8 @@
-import { hash } from 'node:crypto';
 import type { Datasets } from '../../connectors/datasets.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { LiveCatalog } from '../catalog-refresh.ts';
 import type { Answer, AnswerCall, Answers, ChangesFeed } from '../context.ts';
+import { etagOf } from '../entity-tag.ts';
 import type { Metrics } from '../operation/metrics.ts';
 import { createFlights, type Joined } from './flights.ts';
 import { hasAll, keepingOf, mayKeep, tablesOf, type Keeping, type KeptAnswer } from './kept.ts';
@@ -28,8 +28,6 @@ export interface AnswersOptions {
   readonly isPressed: () => boolean;
   readonly metrics: Metrics;
 }
-
-const etagOf = (body: string): string => `"${hash('sha1', body, 'base64url')}"`;
 
 const answerOf = ({ body, etag }: KeptAnswer, state: Answer['state']): Answer => ({ body, etag, cached: state === 'hit', state });
 

@@ -1,23 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { pagePolicy } from '../operation/headers.ts';
 
 const title = 'GraphiQL';
 const strategy = 'graphiql';
 const [opening, closing] = ['<script>', '</script>'];
 
-/** Workers of its editor are made from blobs; all else comes from here. */
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  'worker-src blob:',
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "font-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+/** Workers of its editor are made from blobs. */
+const policy = pagePolicy('worker-src blob:');
 
 /** Without a token, what it would ask is answered here, with the words where to give one. */
 const askForToken = `{

@@ -3,7 +3,7 @@ import { hasScope, scopeMissing } from '../access/scopes.ts';
 import type { GatewayContext, Part } from '../context.ts';
 import { problemOf } from '../operation/failures.ts';
 import { Problem } from '../problem.ts';
-import { isKnown } from '../rest/negotiate.ts';
+import { isKnown } from '../entity-tag.ts';
 import { operationOf, validDocument } from './document.ts';
 import { answer, planOperation, type OperationPlan } from './execute.ts';
 import { Failure, graphqlError, problemFailure } from './failure.ts';

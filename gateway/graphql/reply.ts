@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { qualityOf, rangesOf } from '../accept.ts';
 import { Problem } from '../problem.ts';
 import type { Failure } from './failure.ts';
 
@@ -8,22 +9,11 @@ export type MediaType = (typeof mediaTypes)[number];
 /** The type of the answer: GraphQL's own where it is asked for, else JSON; undefined when neither is accepted. */
 function acceptedOf(accept: string | undefined): MediaType | undefined {
   if (accept === undefined || accept.trim() === '') return 'application/json';
-  const ranges = accept.toLowerCase().split(',').slice(0, 50).map(rangeOf);
-  const qualityOf = (type: string): number =>
-    ranges.find((range) => range.type === type)?.quality ??
-    ranges.find((range) => range.type === 'application/*')?.quality ??
-    ranges.find((range) => range.type === '*/*')?.quality ??
-    0;
-  const [json, own] = [qualityOf(mediaTypes[0]), qualityOf(mediaTypes[1])];
+  const ranges = rangesOf(accept);
+  const [json, own] = [qualityOf(mediaTypes[0], ranges), qualityOf(mediaTypes[1], ranges)];
   const isNamed = ranges.some(({ type, quality }) => type === mediaTypes[1] && quality > 0);
   if (json === 0 && own === 0) return undefined;
   return own > json || (isNamed && own === json) ? mediaTypes[1] : mediaTypes[0];
-}
-
-function rangeOf(text: string): { readonly type: string; readonly quality: number } {
-  const [type = '', ...parameters] = text.split(';').map((part) => part.trim());
-  const quality = Number(parameters.find((part) => part.startsWith('q='))?.slice(2) ?? 1);
-  return { type, quality: quality >= 0 && quality <= 1 ? quality : 0 };
 }
 
 /** The type of the answer. Throws 406. */

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { viewsFor } from '../access/views.ts';
 import type { Caller } from '../caller.ts';
 import type { GatewayContext, Part } from '../context.ts';
-import { formatOf, isKnown } from '../rest/negotiate.ts';
+import { etagOf, isKnown } from '../entity-tag.ts';
+import { formatOf } from '../rest/negotiate.ts';
 import { openApiOf } from './document.ts';
 import { eventSection } from './events.ts';
 
@@ -20,7 +20,7 @@ export const openApiPart: Part = (server, context) => {
     const known = documents.get(key);
     if (known !== undefined) return known;
     const body = JSON.stringify(documentFor(context, caller));
-    const made = { body, etag: `"${createHash('sha1').update(body).digest('base64url')}"` };
+    const made = { body, etag: etagOf(body) };
     documents.set(key, made);
     return made;
   };

@@ -1,17 +1,19 @@
 import type { FastifyInstance } from 'fastify';
 
-/** Pages and their files come from here alone, and no other page may frame them. */
-const pagePolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "font-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+/** Pages and their files come from here alone, and no other page may frame them; `more` is what a page needs besides. */
+export const pagePolicy = (...more: readonly string[]): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "font-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    ...more,
+  ].join('; ');
 const dataPolicy = "default-src 'none'; frame-ancestors 'none'";
 
 const always = {
@@ -24,7 +26,7 @@ const always = {
 
 const forAll = { ...always, 'cache-control': 'no-store', 'content-security-policy': dataPolicy, vary: 'origin' };
 const forApis = { ...forAll, 'cache-control': 'private, no-cache', vary: 'authorization, accept, origin' };
-const forPages = { ...forAll, 'cache-control': 'public, max-age=3600', 'content-security-policy': pagePolicy };
+const forPages = { ...forAll, 'cache-control': 'public, max-age=3600', 'content-security-policy': pagePolicy() };
 
 /** Headers of safety on each answer; what a route sets itself stays. */
 export function addHeaders(server: FastifyInstance, { isSecure }: { readonly isSecure: boolean }): void {

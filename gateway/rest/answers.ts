@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { requireScope } from '../access/scopes.ts';
 import type { Answer, AnswerCall, GatewayContext } from '../context.ts';
 import type { View } from '../view.ts';
-import { isKnown } from './negotiate.ts';
+import { isKnown } from '../entity-tag.ts';
 
 const json = 'application/json; charset=utf-8';
 
