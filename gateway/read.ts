@@ -1,6 +1,18 @@
-import type { DatasetColumn, DatasetRead, Filter, OutputField, ReadShape, SortKey } from '../schema/dataset.ts';
+import {
+  readCursor,
+  type DatasetColumn,
+  type DatasetRead,
+  type Filter,
+  type OutputField,
+  type ReadShape,
+  type SortKey,
+} from '../schema/dataset.ts';
 import type { Caller } from './caller.ts';
+import { isCursorValue } from './values.ts';
 import { rulesOf, type View } from './view.ts';
+
+/** Rows of a relation when it isn't said how many. */
+export const relationLimit = 10;
 
 /** What a caller wants of a view, all of it checked. */
 export interface Wanted {
@@ -25,6 +37,22 @@ export function totalSort(view: View, sort: readonly SortKey[]): readonly SortKe
 export function cursorPrefix(view: View, caller: Pick<Caller, 'role'>, sort: readonly SortKey[]): string {
   const order = totalSort(view, sort).map(({ column, descending }) => `${descending ? '-' : ''}${column}`);
   return [view.name, caller.role ?? '', ...order].join(' ');
+}
+
+/** The place of a cursor in a view's rows; undefined when it is none of this view, role and sort. */
+export function cursorPlace(
+  view: View,
+  caller: Pick<Caller, 'role'>,
+  sort: readonly SortKey[],
+  cursor: string,
+): readonly (string | null)[] | undefined {
+  const total = totalSort(view, sort);
+  const place = readCursor(cursor, cursorPrefix(view, caller, sort), total.length);
+  const fits = place?.every((value, index) => {
+    const column = view.columns.get(total[index]?.column ?? '')?.column;
+    return value === null || (column !== undefined && isCursorValue(column, value));
+  });
+  return fits === true ? place : undefined;
 }
 
 /** The read of a view, with the rules of the caller's role. */

@@ -38,6 +38,12 @@ export function wrongValue(column: DatasetColumn, value: string): string | undef
   return rule.fits(value) ? undefined : `must be ${rule.expected}`;
 }
 
+/** Whether a cursor may have it. Moments come back as PostgreSQL writes them, which reaches further than what filters take. */
+export function isCursorValue(column: DatasetColumn, value: string): boolean {
+  if (column.json === 'date' || column.json === 'time' || column.json === 'timestamp') return /^[-+0-9:. TBCZinfty]{1,48}$/.test(value);
+  return wrongValue(column, value) === undefined;
+}
+
 const ranges: Readonly<Record<string, readonly [bigint, bigint]>> = {
   smallint: [-32_768n, 32_767n],
   integer: [-2_147_483_648n, 2_147_483_647n],

@@ -1,14 +1,10 @@
 import type { FieldNode } from 'graphql';
-import { readCursor, type SortKey } from '../../schema/dataset.ts';
+import type { SortKey } from '../../schema/dataset.ts';
 import type { Caller } from '../caller.ts';
-import { cursorPrefix, totalSort, type Wanted } from '../read.ts';
-import { isCursorValue } from '../rest/question.ts';
+import { cursorPlace, relationLimit, type Wanted } from '../read.ts';
 import { filterOf } from './filter.ts';
 import { inputFailure } from './failure.ts';
 import type { RowType } from './row-type.ts';
-
-/** Rows of a relation when it isn't said how many. */
-export const relationLimit = 10;
 
 const mostSortKeys = 8;
 
@@ -57,13 +53,8 @@ function placeOf(
   cursor: string,
   node: FieldNode,
 ): readonly (string | null)[] {
-  const total = totalSort(type.view, sort);
-  const place = readCursor(cursor, cursorPrefix(type.view, caller, sort), total.length);
-  const fits = place?.every((value, index) => {
-    const column = type.view.columns.get(total[index]?.column ?? '')?.column;
-    return value === null || (column !== undefined && isCursorValue(column, value));
-  });
-  if (place === undefined || fits !== true) throw inputFailure(`"${name}" is no cursor of this field with this sort.`, node);
+  const place = cursorPlace(type.view, caller, sort, cursor);
+  if (place === undefined) throw inputFailure(`"${name}" is no cursor of this field with this sort.`, node);
   return place;
 }
 

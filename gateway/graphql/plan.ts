@@ -10,12 +10,12 @@ import type {
   ReadShape,
 } from '../../schema/dataset.ts';
 import type { Caller } from '../caller.ts';
-import { readOf } from '../read.ts';
+import { readOf, relationLimit } from '../read.ts';
 import type { View } from '../view.ts';
 import { planAggregate } from './aggregate.ts';
 import { compare } from './filter.ts';
 import { inputFailure, tooLarge } from './failure.ts';
-import { listOf, pageOf, relationLimit, type Arguments, type Page } from './page.ts';
+import { listOf, pageOf, type Arguments, type Page } from './page.ts';
 import type { RoleSchema } from './role-schema.ts';
 import type { RowType } from './row-type.ts';
 import { fieldsBelow, type Operation, type Selected } from './selection.ts';

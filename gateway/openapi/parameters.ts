@@ -1,7 +1,7 @@
 import type { Comparison, DatasetColumn } from '../../schema/dataset.ts';
 import { bounds } from '../rest/filters.ts';
 import { mediaTypes } from '../rest/negotiate.ts';
-import { relationLimit } from '../rest/level.ts';
+import { relationLimit } from '../read.ts';
 import { comparisonsOf, isOrdered, measuresOf } from '../values.ts';
 import type { View } from '../view.ts';
 import { csvText } from './responses.ts';

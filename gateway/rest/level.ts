@@ -1,13 +1,10 @@
 import type { DatasetRead, Filter, OutputField, SortKey } from '../../schema/dataset.ts';
 import type { Caller } from '../caller.ts';
-import { isUsable, readOf } from '../read.ts';
+import { isUsable, readOf, relationLimit } from '../read.ts';
 import { isOrdered } from '../values.ts';
 import type { View, ViewRelation } from '../view.ts';
 import { bounds, comparedColumn, Filters, masked } from './filters.ts';
 import { itemsOf, nearest, shown, type Parameter, type Wrongs } from './parameters.ts';
-
-/** Rows of a relation when `<relation>.limit` isn't given. */
-export const relationLimit = 10;
 
 const settingsOfMany = ['fields', 'sort', 'limit'] as const;
 const settingsOfOne = ['fields'] as const;

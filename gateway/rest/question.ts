@@ -1,9 +1,8 @@
-import type { DatasetColumn, DatasetRead, PageMember, SortKey } from '../../schema/dataset.ts';
-import { everyRow, readCursor } from '../../schema/dataset.ts';
+import type { DatasetRead, PageMember, SortKey } from '../../schema/dataset.ts';
+import { everyRow } from '../../schema/dataset.ts';
 import type { Caller } from '../caller.ts';
 import { badRequest } from '../problem.ts';
-import { cursorPrefix, readOf, totalSort } from '../read.ts';
-import { wrongValue } from '../values.ts';
+import { cursorPlace, readOf } from '../read.ts';
 import type { View } from '../view.ts';
 import { bounds } from './filters.ts';
 import { fieldsOf, Level, limitOf, sortOf } from './level.ts';
@@ -96,22 +95,9 @@ function exportLimitOf(level: Level, wrongs: Wrongs): number {
 function cursorOf(level: Level, caller: Caller, sort: readonly SortKey[], wrongs: Wrongs): readonly (string | null)[] | undefined {
   const given = level.given.get('cursor');
   if (given === undefined) return undefined;
-  const { view } = level;
-  const total = totalSort(view, sort);
-  const values = readCursor(given, cursorPrefix(view, caller, sort), total.length);
-  const fits = values?.every((value, index) => {
-    const column = view.columns.get(total[index]?.column ?? '')?.column;
-    return value === null || (column !== undefined && isCursorValue(column, value));
-  });
-  if (fits === true) return values;
-  wrongs.add('cursor', 'is none of this list: take "next" of an answer with the same sort, or begin without it');
-  return undefined;
-}
-
-/** Moments come back as PostgreSQL writes them, which reaches further than what filters take. */
-export function isCursorValue(column: DatasetColumn, value: string): boolean {
-  if (column.json === 'date' || column.json === 'time' || column.json === 'timestamp') return /^[-+0-9:. TBCZinfty]{1,48}$/.test(value);
-  return wrongValue(column, value) === undefined;
+  const place = cursorPlace(level.view, caller, sort, given);
+  if (place === undefined) wrongs.add('cursor', 'is none of this list: take "next" of an answer with the same sort, or begin without it');
+  return place;
 }
 
 export interface GetQuestion {
