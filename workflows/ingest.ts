@@ -1,13 +1,14 @@
 import { condition, continueAsNew, ContinueAsNew, workflowInfo } from '@temporalio/workflow';
 import type { IngestLoad, IngestRun } from '../schema/ingest.ts';
 import type { Committed } from '../schema/load.ts';
-import type { Failure, StreamPart, StreamReport, StreamRun } from '../schema/run.ts';
+import type { Failure, StreamReport, StreamRun } from '../schema/run.ts';
 import { tellRun } from './alert-outcome.ts';
 import { failureOf } from './failure.ts';
 import { type IngestLeft, IngestState } from './ingest-state.ts';
 import { deliverAtLast } from './load.ts';
 import { measureStream } from './measure.ts';
 import { runModelsAfter } from './model.ts';
+import { emptyReport } from './stream-report.ts';
 import type { Track } from './track.ts';
 
 /** From the start of one load to that of the next, at least. It is waited for in the first step: a timer of the server may take a second longer. */
@@ -17,23 +18,6 @@ const betweenBuilds = 60_000;
 /** After a failure; twice as long after each. */
 const [shortestBackoff, longestBackoff] = [5000, 300_000];
 const shownLoads = 10;
-
-const untouched = (part: StreamPart): StreamReport => ({
-  stream: part.stream,
-  target: `${part.target.schema}.${part.target.table}`,
-  status: 'running',
-  step: '',
-  read: 0,
-  loaded: 0,
-  rejected: 0,
-  filtered: 0,
-  duplicates: 0,
-  unchanged: 0,
-  deleted: 0,
-  bytes: 0,
-  seconds: 0,
-  notes: [],
-});
 
 /** Takes in a load that was committed. */
 function took(state: IngestState, committed: Committed, stream: StreamReport): void {
@@ -69,7 +53,7 @@ interface Delivered {
 async function deliverOne(state: IngestState, { going, retrying }: IngestLeft): Promise<Delivered> {
   const startedAt = Date.now();
   const part = await state.part();
-  let stream = untouched(part);
+  let stream: StreamReport = { ...emptyReport(part), status: 'running' };
   const timed = (): StreamReport => ({ ...stream, seconds: (Date.now() - startedAt) / 1000 });
   const track: Track = {
     report: timed,
@@ -135,8 +119,10 @@ async function failed(state: IngestState, failure: Failure): Promise<void> {
   state.woken = true;
   state.show({ status: 'waiting', step: '', failure });
   const [stream] = state.pipeline.streams;
-  const part = { stream: stream?.stream ?? '', target: { schema: state.pipeline.schema, table: '' } };
-  if (stream !== undefined) await tell(state, { ...untouched({ ...part, definition: stream }), status: 'failed', failure });
+  if (stream !== undefined) {
+    const part = { stream: stream.stream, target: { schema: state.pipeline.schema, table: '' } };
+    await tell(state, { ...emptyReport(part), status: 'failed', failure });
+  }
   const { generation } = state;
   await condition(
     () => state.generation > generation || state.retries.length > 0,

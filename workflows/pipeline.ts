@@ -19,18 +19,8 @@ import { runModelsAfter } from './model.ts';
 import { page } from './page.ts';
 import { bookSteps, dataSteps } from './steps.ts';
 import { stream } from './stream.ts';
+import { emptyReport } from './stream-report.ts';
 import { progressQuery, streamProgressed } from './track.ts';
-
-const nothing = { read: 0, loaded: 0, rejected: 0, filtered: 0, duplicates: 0, unchanged: 0, deleted: 0, bytes: 0, seconds: 0 } as const;
-
-const waiting = (part: StreamPart): StreamReport => ({
-  ...nothing,
-  stream: part.stream,
-  target: `${part.target.schema}.${part.target.table}`,
-  status: 'waiting',
-  step: '',
-  notes: [],
-});
 
 /** A report in the details of a failed child. */
 function reportOf(error: unknown): StreamReport | undefined {
@@ -56,7 +46,7 @@ async function loadPart(run: PipelineRun, part: StreamPart): Promise<StreamRepor
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return await takenReport(part, workflowId);
     const failure = failureOf(error);
-    return { ...(reportOf(error) ?? waiting(part)), status: failure.code === 'cancelled' ? 'cancelled' : 'failed', failure };
+    return { ...(reportOf(error) ?? emptyReport(part)), status: failure.code === 'cancelled' ? 'cancelled' : 'failed', failure };
   }
 }
 
@@ -64,7 +54,7 @@ async function takenReport(part: StreamPart, workflowId: string): Promise<Stream
   const found = await bookSteps.findRun.executeWithOptions({ summary: `find who loads ${part.stream}` }, [workflowId]).catch(() => null);
   const by = found ?? { workflowId, runId: '' };
   const failure: Failure = { code: 'conflict', message: `another run is loading ${part.stream}: ${by.workflowId}` };
-  return { ...waiting(part), status: 'taken', by, failure };
+  return { ...emptyReport(part), status: 'taken', by, failure };
 }
 
 function statusOf(run: PipelineRun, streams: readonly StreamReport[], models: readonly ModelReport[]): RunReport['status'] {
@@ -107,12 +97,12 @@ export async function pipeline(run: PipelineRun): Promise<RunReport> {
   });
 
   const parts = await expand(run, startedAt);
-  for (const part of parts) show(waiting(part));
+  for (const part of parts) show(emptyReport(part));
   const inTurn = limit(run.pipeline.parallelStreams);
   await Promise.all(
     parts.map((part) =>
       inTurn(async () => {
-        show({ ...waiting(part), status: 'running' });
+        show({ ...emptyReport(part), status: 'running' });
         show(await loadPart(run, part));
       }),
     ),

@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { PlanSummary, RunReport, StreamReport, StreamRun } from '../schema/run.ts';
 import { page } from './page.ts';
+import { emptyReport } from './stream-report.ts';
 
 /** What a run did so far. */
 export const progressQuery = defineQuery<RunReport>('progress');
@@ -47,20 +48,10 @@ export interface Track {
 export function trackStream(run: StreamRun): Track {
   const startedAt = run.going?.startedAt ?? Date.now();
   let report: StreamReport = {
-    stream: run.part.stream,
-    target: `${run.part.target.schema}.${run.part.target.table}`,
+    ...emptyReport(run.part),
     status: 'running',
     step: 'plan',
     ...(run.going === undefined ? {} : { loadId: run.going.plan.loadId }),
-    read: 0,
-    loaded: 0,
-    rejected: 0,
-    filtered: 0,
-    duplicates: 0,
-    unchanged: 0,
-    deleted: 0,
-    bytes: 0,
-    seconds: 0,
     notes: run.going?.notes ?? [],
     ...run.committed,
   };

@@ -1,13 +1,12 @@
 // Measures the gateway against a bare handler: node --import tsx bench/gateway/run.ts [--only NAME] [--rounds N] [--seconds N] [--json FILE]
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile, type ChildProcess } from 'node:child_process';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { removeLocal, startLocal } from '../../worker/local/index.ts';
+import { startLocal } from '../../worker/local/index.ts';
+import { cleanUp, peakOf, root, start } from '../children.ts';
 import { execute } from '../data.ts';
 import { load, type Load, type LoadRequest } from './load.ts';
 import { gatewayProject, gatewayTables } from './project.ts';
@@ -69,26 +68,11 @@ const connections = 100;
 // Each of them another question, so that none is answered together with another.
 const distinct = 1000;
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 // As it is installed: built. The transpiler of development adds to each closure.
 const cli = (...args: readonly string[]): readonly string[] => [join(root, 'dist/client/cli.js'), ...args];
 const build = async (): Promise<unknown> =>
   await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), ['-p', join(root, 'tsconfig.json')], { cwd: root });
 
-async function start(args: readonly string[], environment: NodeJS.ProcessEnv, ready: RegExp): Promise<[string, ChildProcess]> {
-  const child = spawn(process.execPath, [...args], { env: environment, cwd: root, stdio: ['ignore', 'pipe', 'ignore'] });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const found = ready.exec(line)?.[0];
-    if (found !== undefined) {
-      child.stdout.resume();
-      return [found, child];
-    }
-  }
-  throw new Error(`${args.join(' ')} did not start`);
-}
-
-const peakOf = async (child: ChildProcess): Promise<number> =>
-  Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
 const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 
 interface Pair {
@@ -136,7 +120,7 @@ function rowOf(one: GatewayCase, pairs: readonly Pair[], peak: number): Readonly
     per_second_reference: Math.round(of(({ reference }) => reference.requestsPerSecond)),
     per_second_ratio: of(({ millrace, reference }) => millrace.requestsPerSecond / reference.requestsPerSecond).toFixed(2),
     goal: one.goal,
-    peak_mb: Math.round(peak),
+    peak_mb: peak,
   };
 }
 
@@ -173,10 +157,5 @@ try {
   console.table(results);
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
 } finally {
-  for (const child of children) {
-    child.kill('SIGTERM');
-    if (child.exitCode === null) await once(child, 'exit');
-  }
-  await removeLocal(folder);
-  await rm(folder, { recursive: true, force: true });
+  await cleanUp(children, folder);
 }

@@ -1,13 +1,11 @@
 // Measures events from their acceptance to the table: node --import tsx bench/ingest/run.ts [--rate N] [--batch N] [--seconds N] [--json FILE]
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { removeLocal, startLocal } from '../../worker/local/index.ts';
+import { startLocal } from '../../worker/local/index.ts';
+import { cleanUp, peakOf, root, start } from '../children.ts';
 import { withClient } from '../data.ts';
 import { generate, type Generated } from './generate.ts';
 
@@ -45,22 +43,7 @@ const batch = Number(values.batch ?? 10);
 const seconds = Number(values.seconds ?? 30);
 const warmUp = 5;
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const cli = (...args: readonly string[]): readonly string[] => ['--import', 'tsx', join(root, 'client/cli.ts'), ...args];
-
-async function start(args: readonly string[], environment: NodeJS.ProcessEnv, ready: RegExp): Promise<[string, ChildProcess]> {
-  const child = spawn(process.execPath, [...args], { env: environment, cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const found = ready.exec(line)?.[0];
-    if (found === undefined) continue;
-    child.stdout.resume();
-    return [found, child];
-  }
-  throw new Error(`${args.join(' ')} did not start`);
-}
-
-const peakOf = async (child: ChildProcess): Promise<number> =>
-  Math.round(Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
 
 function share(numbers: readonly number[], part: number): number {
   const sorted = numbers.toSorted((a, b) => a - b);
@@ -140,10 +123,5 @@ try {
   console.table(results);
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
 } finally {
-  for (const child of children) {
-    child.kill('SIGTERM');
-    if (child.exitCode === null) await once(child, 'exit');
-  }
-  await removeLocal(folder);
-  await rm(folder, { recursive: true, force: true });
+  await cleanUp(children, folder);
 }
