@@ -88,7 +88,10 @@ describe('books of the gateway', () => {
     it('are looked up again over a new connection when the old one was cut', async () => {
       const token = newToken();
       await books.createToken(token);
-      await admin.query(`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'millrace:books'`);
+      await admin.query(
+        `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+         WHERE application_name = 'millrace:books' AND datname = current_database()`,
+      );
       assert.equal((await books.findToken('shop', token.id))?.id, token.id);
     });
   });
@@ -271,8 +274,9 @@ describe('books of the gateway', () => {
         onChange: ({ name }) => void order.push(name),
         onLive: (live) => void order.push(live ? 'live' : 'lost'),
       });
-      // In one transaction, so that none comes back before it.
+      // Who comes back meanwhile can't read yet, so that none is live before the announcement.
       await admin.query('BEGIN');
+      await admin.query('LOCK TABLE _millrace.changes IN ACCESS EXCLUSIVE MODE');
       await endListeners();
       await announce(admin, 'missed');
       await admin.query('COMMIT');

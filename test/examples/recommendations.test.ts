@@ -61,6 +61,8 @@ describe('the example recommendations', function () {
     await millrace('run', 'films');
     const token = await millrace('token', 'create', '--role', 'service', '--scope', 'api', '--scope', 'ingest:clicks', '--name', 'test');
     service = await serve({ gateway, token }, 0);
+    // The gateway hears of the first loads, and publishes then.
+    await until(async () => (await titles('nobody')).length > 0, 'answer of the service', 60);
   });
 
   after(async () => {
