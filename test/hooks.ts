@@ -1,15 +1,11 @@
-import type { RootHookObject } from 'mocha';
-import { postgresUrl, stopTestServers, temporalAddress } from './servers.ts';
+import { shareTestServers, stopTestServers } from './servers.ts';
 
-/** A whole run starts its servers first, where no test's time-out counts: a fresh machine may be slow at it. */
+/** A whole run starts its servers first, where no test's time-out counts, and once for all processes that share its files. */
 export async function mochaGlobalSetup(): Promise<void> {
-  if (process.env['npm_lifecycle_event']?.startsWith('test') !== true) return;
-  await Promise.all([postgresUrl(), temporalAddress()]);
+  if (process.env['npm_lifecycle_event']?.startsWith('test') === true) await shareTestServers();
 }
 
-/** Runs once around all tests. */
-export const mochaHooks: RootHookObject = {
-  async afterAll() {
-    await stopTestServers();
-  },
-};
+/** Runs once after all tests. */
+export async function mochaGlobalTeardown(): Promise<void> {
+  await stopTestServers();
+}

@@ -31,6 +31,8 @@ export async function temporalAddress(): Promise<string> {
 
 /** The address of the UI of the Temporal server that tests use: a dev server's has the port a thousand above. */
 export async function temporalUi(): Promise<string> {
+  const ui = process.env['MILLRACE_TEST_TEMPORAL_UI'];
+  if (ui !== undefined) return ui;
   const given = process.env['MILLRACE_TEST_TEMPORAL'];
   if (given !== undefined) return `http://127.0.0.1:${Number(given.split(':').at(-1)) + 1000}`;
   const { temporal } = await startTestServers({ postgres: false, temporal: true });
@@ -42,6 +44,13 @@ export async function temporalUi(): Promise<string> {
 export function testEnvironment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_') || name === 'TEMPORAL_CLI_PATH');
   return { ...Object.fromEntries(own), TEMPORAL_CONFIG_FILE: join(folder, 'no-profile.toml') };
+}
+
+/** Starts both servers for the processes that this one starts too: their environment names them. */
+export async function shareTestServers(): Promise<void> {
+  const [postgres, temporal] = await Promise.all([postgresUrl(), temporalAddress()]);
+  const ui = await temporalUi();
+  Object.assign(process.env, { MILLRACE_TEST_POSTGRES: postgres, MILLRACE_TEST_TEMPORAL: temporal, MILLRACE_TEST_TEMPORAL_UI: ui });
 }
 
 /** Stops this run's servers and deletes what they stored. */
