@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { firstValue } from './first-value.ts';
 import type { PooledSession } from './session-pool.ts';
 
 /** Statements that a session keeps prepared; the ones that weren't used for longest go. */
@@ -18,6 +19,8 @@ export async function runPrepared(
   const { client } = pooled.session;
   const isKept = text.length <= longestPrepared;
   if (isKept && !isKnown(pooled.prepared, name)) await makeRoom(client, pooled.prepared, name, text.length);
+  const first = isKept ? firstValue(client, name, text, values) : undefined;
+  if (first !== undefined) return await first;
   const { rows } = await client.query<[string | null]>({
     ...(isKept ? { name } : {}),
     text,
