@@ -89,17 +89,26 @@ const rules: Readonly<Record<JsonType, (column: DatasetColumn) => ValueRule>> = 
   string: () => textRule,
 };
 
+const known = new WeakMap<DatasetColumn, ValueRule>();
+
 /** The rule of a column's type. */
-const ruleOf = (column: DatasetColumn): ValueRule => rules[column.json](column);
+function ruleOf(column: DatasetColumn): ValueRule {
+  const rule = known.get(column) ?? rules[column.json](column);
+  known.set(column, rule);
+  return rule;
+}
 
 const isSpecial = (value: string): boolean => value === 'NaN' || value === 'Infinity' || value === '-Infinity';
 
 function wholeRule(column: DatasetColumn): ValueRule {
   const [least, greatest] = rangeOf(column);
+  // Fewer digits than the greatest has are always in the range.
+  const short = String(greatest).length - 1;
+  const isIn = (value: string): boolean => value.length <= short || (BigInt(value) >= least && BigInt(value) <= greatest);
   return {
     expected: `a whole number from ${least} to ${greatest}`,
     pattern: whole,
-    fits: (value) => whole.test(value) && BigInt(value) >= least && BigInt(value) <= greatest,
+    fits: (value) => whole.test(value) && isIn(value),
   };
 }
 

@@ -154,17 +154,22 @@ function shown(secret: string): string {
   return host === undefined || host === secret ? '***' : `${host}/***`;
 }
 
+/** Most lines of a log have none of these, and are looked through once. */
+const mayHoldSecrets = /:\/\/|authorization|bearer|basic|password/i;
+
 /**
  * Takes secrets out of texts: the values given, of URLs only what follows the host, the user and password of any URL, and what an
  * Authorization header holds.
  */
 export function createScrubber(values: Iterable<string>): (text: string) => string {
   const longestFirst = [...new Set(values)].filter((value) => value.length >= leastSecret).toSorted((a, b) => b.length - a.length);
-  return (text) =>
-    longestFirst
-      .reduce((rest, value) => rest.replaceAll(value, () => shown(value)), text)
+  return (text) => {
+    const rest = longestFirst.reduce((before, value) => before.replaceAll(value, () => shown(value)), text);
+    if (!mayHoldSecrets.test(rest)) return rest;
+    return rest
       .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]+(?:@[^\s/?#@]+)*@/gi, '$1***@')
       .replace(/(authorization["']?\s*[:=]\s*["']?)(?:(?:bearer|basic|token)\s+)?[^\s"',;]+/gi, '$1***')
       .replace(/\b((?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}/gi, '$1***')
       .replace(/\b(password\s*=\s*)[^\s&"',;]+/gi, '$1***');
+  };
 }

@@ -58,14 +58,17 @@ export function createAnswers(options: AnswersOptions): Answers {
     return found;
   }
 
-  /** Asks the warehouse; once more with new shapes when those that the request was made from are old. */
+  /** Asks the warehouse; once more with new shapes when those that the request was made from are old. Throws 503 without a slot. */
   async function ask({ datasets }: AskedWarehouse, call: AnswerCall): Promise<string> {
+    const slot = slots.take();
     try {
       return await datasets.read(call.request());
     } catch (error) {
       if (!isOutdated(error)) throw error;
       await catalog.refresh(call.apis);
       return await datasets.read(call.request());
+    } finally {
+      slot[Symbol.dispose]();
     }
   }
 
@@ -75,7 +78,7 @@ export function createAnswers(options: AnswersOptions): Answers {
     const { position } = warehouse.feed;
     const mayBeKept = keeping !== undefined && mayKeep(keeping, warehouse.feed);
     const began = performance.now();
-    const body = await slots.use(async () => await ask(warehouse, call));
+    const body = await ask(warehouse, call);
     const answer = { body, etag: etagOf(body), position };
     if (!mayBeKept || generation !== catalog.generation || !mayKeep(keeping, warehouse.feed)) return answer;
     if (!hasAll(keeping, warehouse.feed, position)) return answer;
@@ -112,7 +115,7 @@ export function createAnswers(options: AnswersOptions): Answers {
       const tables = keeping === undefined ? tablesOf(call, catalog) : keeping.tables;
       return tables === undefined || feed.lastChange(tables) <= since;
     };
-    return flights.join(`${catalog.generation}\n${key}`, async () => await fetch(call, warehouse, keeping, key), isGood);
+    return flights.join(`${catalog.generation}\n${key}`, () => fetch(call, warehouse, keeping, key), isGood);
   }
 
   return {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
+import { after } from '../access/after.ts';
 import { viewFor } from '../access/views.ts';
 import type { GatewayContext, Part } from '../context.ts';
 import { badRequest, notFound, Problem, type Detail } from '../problem.ts';
@@ -22,6 +23,8 @@ interface Asked {
   readonly view: View;
   readonly path: string;
   readonly query: string;
+  /** Of the catalog that the view is of. */
+  readonly generation: number;
 }
 
 /** Lists, rows, batches and aggregates of the published datasets. */
@@ -45,11 +48,15 @@ function route(
     url,
     exposeHeadRoute: method === 'GET',
     config: { access: { kind: 'api' } },
-    handler: async (request, reply) => {
+    handler: (request, reply) => {
       const { name } = request.params;
+      const { generation } = context.catalog;
       const view = viewFor(context, name, request.caller);
-      void reply.headers(await context.limits.take(name, request.caller));
-      return answer({ request, reply, view, ...splitAddress(request.url) });
+      return after(context.limits.take(name, request.caller), (headers) => {
+        void reply.headers(headers);
+        const { path, query } = splitAddress(request.url);
+        return answer({ request, reply, view, path, query, generation });
+      });
     },
   });
   server.route({
@@ -64,11 +71,12 @@ function route(
   });
 }
 
-/** The same request against what the role sees now: shapes may have changed since it came. */
-const again = (context: GatewayContext, asked: Asked): Asked => ({
-  ...asked,
-  view: viewFor(context, asked.request.params.name, asked.request.caller),
-});
+/** What a question was, as long as no shape has changed since, or what it is against what the role sees now. */
+function now<Q>(context: GatewayContext, asked: Asked, was: Q, ask: (again: Asked) => Q): Q {
+  const { generation } = context.catalog;
+  if (generation === asked.generation) return was;
+  return ask({ ...asked, generation, view: viewFor(context, asked.request.params.name, asked.request.caller) });
+}
 
 interface Questions {
   list(asked: Asked, format: Format): ListQuestion;
@@ -102,11 +110,12 @@ function newQuestions({ catalog }: GatewayContext): Questions {
 async function list(context: GatewayContext, questions: Questions, asked: Asked): Promise<FastifyReply> {
   const { request, reply, view, path, query } = asked;
   const format = listFormat(request.headers.accept, query);
-  const { read, views } = questions.list(asked, format);
+  const question = questions.list(asked, format);
+  const { read, views } = question;
   if (format !== 'json') return sendStream(context, request, reply, { read, views, format });
   const answer = await context.answers.read({
     ...callOf(request, views, request.url),
-    request: () => questions.list(again(context, asked), format).read,
+    request: () => now(context, asked, question, (again) => questions.list(again, format)).read,
   });
   const next = nextOf(answer.body);
   if (next !== undefined) void reply.header('link', linkTo(path, query, next));
@@ -123,11 +132,11 @@ function listFormat(accept: string | undefined, query: string): Format {
 async function get(context: GatewayContext, questions: Questions, asked: Asked): Promise<FastifyReply> {
   const { request, reply, view, path } = asked;
   formatOf(request.headers.accept, ['json']);
-  const { views } = questions.get(asked);
+  const question = questions.get(asked);
   const key = keyOf(view, path);
   const answer = await context.answers.read({
-    ...callOf(request, views, request.url),
-    request: () => ({ kind: 'row', read: questions.get(again(context, asked)).read, key }),
+    ...callOf(request, question.views, request.url),
+    request: () => ({ kind: 'row', read: now(context, asked, question, (again) => questions.get(again)).read, key }),
   });
   if (answer.body === 'null') throw notFound('row of that key');
   return sendJson(context, request, reply, view.name, answer);
@@ -160,10 +169,10 @@ async function aggregate(context: GatewayContext, asked: Asked): Promise<Fastify
   const { request, reply, view, query } = asked;
   formatOf(request.headers.accept, ['json']);
   const parameters = parametersOf(query);
-  aggregateQuestion(view, request.caller, parameters);
+  const question = aggregateQuestion(view, request.caller, parameters);
   const answer = await context.answers.read({
     ...callOf(request, [view], request.url),
-    request: () => aggregateQuestion(again(context, asked).view, request.caller, parameters),
+    request: () => now(context, asked, question, (again) => aggregateQuestion(again.view, request.caller, parameters)),
   });
   if (hasMoreItems(answer.body, mostGroups))
     throw badRequest([{ at: 'group', message: `gives more than ${mostGroups} groups: filter rows, or group by less` }]);
@@ -177,7 +186,8 @@ async function batch(context: GatewayContext, asked: Asked): Promise<FastifyRepl
   const text = `${request.url}\n${JSON.stringify(request.body)}`;
   const answer = await context.answers.read({
     ...callOf(request, question.views, text),
-    request: () => batchQuestion(again(context, asked).view, request.caller, request.body, parametersOf(query)).request,
+    request: () =>
+      now(context, asked, question, (again) => batchQuestion(again.view, request.caller, request.body, parametersOf(query))).request,
   });
   return reply.header('content-type', 'application/json; charset=utf-8').send(answer.body);
 }

@@ -68,10 +68,9 @@ class PostgresDatasets implements Datasets {
 
   async read(request: DatasetRequest | DatasetRow): Promise<string> {
     const statement = this.#statementOf(request);
-    return await this.#using(async (pooled) => {
-      const values = statement.estimates.length === 0 ? statement.values : await this.#estimated(pooled, statement);
-      return (await this.#run(pooled, statement, values)) ?? 'null';
-    });
+    return await this.#using((pooled) =>
+      statement.estimates.length === 0 ? this.#run(pooled, statement, statement.values) : this.#runEstimated(pooled, statement),
+    );
   }
 
   export(read: Parameters<Datasets['export']>[0], format: 'ndjson' | 'csv', signal: AbortSignal): AsyncIterable<Uint8Array> {
@@ -82,24 +81,26 @@ class PostgresDatasets implements Datasets {
     await this.#pool[Symbol.asyncDispose]();
   }
 
-  /** The statement's values with the planner's estimates in their places. */
-  async #estimated(pooled: PooledSession, { values, subjects, estimates }: ReadyStatement): Promise<readonly unknown[]> {
+  /** With the planner's estimates in the places of their values. */
+  async #runEstimated(pooled: PooledSession, statement: ReadyStatement): Promise<string> {
     const rows: number[] = [];
-    for (const estimate of estimates) {
+    for (const estimate of statement.estimates) {
       const plan = await this.#run(pooled, estimate, estimate.values);
-      rows.push(Number(/"Plan Rows": (\d+)/.exec(plan ?? '')?.[1] ?? 0));
+      rows.push(Number(/"Plan Rows": (\d+)/.exec(plan)?.[1] ?? 0));
     }
     let next = 0;
-    return values.map((value, at) => (subjects[at] === estimateSubject ? rows[next++] : value));
+    const values = statement.values.map((value, at) => (statement.subjects[at] === estimateSubject ? rows[next++] : value));
+    return await this.#run(pooled, statement, values);
   }
 
+  /** The JSON that the statement gives. */
   async #run(
     pooled: PooledSession,
     { text, subjects, name = statementName(text) }: CompiledStatement & { readonly name?: string },
     values: readonly unknown[],
-  ): Promise<string | undefined> {
+  ): Promise<string> {
     try {
-      return await runPrepared(pooled, name, text, values);
+      return (await runPrepared(pooled, name, text, values)) ?? 'null';
     } catch (error) {
       throw readFailed(error, { what: this.#session.what, subjects, timeout: this.#options.timeout });
     }

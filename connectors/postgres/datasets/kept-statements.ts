@@ -12,37 +12,57 @@ export interface ReadyStatement extends CompiledStatement {
   readonly estimates: readonly CompiledStatement[];
 }
 
+/** The statement of one row by its key. */
+interface RowStatement extends ReadyStatement {
+  /** For each value, which part of the key stands in its place. */
+  readonly parts: readonly (number | undefined)[];
+}
+
 /** Gives the statement of a request. The same object is compiled once: it may be asked thousands of times, each time with another key. */
 export function keepStatements(maskKey: string | undefined): (request: DatasetRequest | DatasetRow) => ReadyStatement {
   const kept = new WeakMap<DatasetRequest, ReadyStatement>();
+  const keptRows = new WeakMap<DatasetRead, RowStatement>();
   // Requests of one shape share one text.
   const texts = new LRUCache<string, string>({ max: 500 });
   // Stands for a value of the key; nobody can guess it, so that no other value is taken for one.
   const place = randomUUID();
 
-  function statementOf(request: DatasetRequest, whole: () => DatasetRequest): ReadyStatement {
-    const known = kept.get(request);
-    if (known !== undefined) return known;
-    const asked = whole();
-    const compiled = compile(asked, maskKey);
+  function readied(request: DatasetRequest): ReadyStatement {
+    const compiled = compile(request, maskKey);
     const name = statementName(compiled.text);
     const text = texts.get(name) ?? compiled.text;
     texts.set(name, text);
-    const made = { ...compiled, text, name, estimates: estimatedReads(asked).map(compileEstimate) };
+    return { ...compiled, text, name, estimates: estimatedReads(request).map(compileEstimate) };
+  }
+
+  function statementOf(request: DatasetRequest): ReadyStatement {
+    const made = kept.get(request) ?? readied(request);
     kept.set(request, made);
     return made;
   }
 
-  const ofAnyKey = (read: DatasetRead): DatasetRead => {
-    const filters = read.sort.map(({ column }, at): Filter => ({ kind: 'compare', column, op: 'eq', value: `${place} ${at}` }));
-    return { ...read, filter: { kind: 'and', filters } };
-  };
+  function rowStatementOf(read: DatasetRead): RowStatement {
+    const known = keptRows.get(read);
+    if (known !== undefined) return known;
+    const places = read.sort.map((_, at) => `${place} ${at}`);
+    const filters = read.sort.map(({ column }, at): Filter => ({ kind: 'compare', column, op: 'eq', value: places[at] ?? '' }));
+    const ready = readied({ ...read, filter: { kind: 'and', filters } });
+    const parts = ready.values.map((value) => {
+      const at = typeof value === 'string' ? places.indexOf(value) : -1;
+      return at < 0 ? undefined : at;
+    });
+    const made = { ...ready, parts };
+    keptRows.set(read, made);
+    return made;
+  }
 
   return (request) => {
-    if (request.kind !== 'row') return statementOf(request, () => request);
-    const { read, key } = request;
-    const { values, ...ready } = statementOf(read, () => ofAnyKey(read));
-    const places = new Map(read.sort.map((_, at) => [`${place} ${at}`, key[at] ?? null]));
-    return { ...ready, values: values.map((value) => (typeof value === 'string' ? (places.get(value) ?? value) : value)) };
+    if (request.kind !== 'row') return statementOf(request);
+    const { parts, ...ready } = rowStatementOf(request.read);
+    const values = ready.values.map((value, at) => {
+      const part = parts[at];
+      return part === undefined ? value : (request.key[part] ?? null);
+    });
+    return { ...ready, values };
   };
 }

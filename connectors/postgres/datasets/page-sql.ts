@@ -43,7 +43,7 @@ function memberSql(statement: Statement, page: Page, member: PageMember): string
         page.shown,
       );
     case 'next':
-      return `CASE WHEN ${hasMore(page)} THEN ${cursorAt(statement, page, 'last')} END`;
+      return `CASE WHEN ${hasMore(page)} THEN ${cursorOfFull(statement, page)} END`;
     case 'count':
       return countSql(statement, page, member.exact);
     case 'pageInfo':
@@ -52,6 +52,11 @@ function memberSql(statement: Statement, page: Page, member: PageMember): string
 }
 
 const hasMore = ({ name, read }: Page): string => `EXISTS (SELECT FROM ${name} WHERE ${name}.n > ${read.limit})`;
+
+/** The cursor of the last row of a page that has as many as it may: its number is known. */
+function cursorOfFull(statement: Statement, { name, backward, columns, read: { cursorPrefix, sort, limit } }: Page): string {
+  return `(SELECT ${cursorSql(statement, cursorPrefix, sort, columns)} FROM ${name} WHERE ${name}.n = ${backward ? 1 : limit})`;
+}
 
 function cursorAt(statement: Statement, page: Page, which: 'first' | 'last'): string {
   const { name, backward, read } = page;

@@ -10,23 +10,17 @@ const mostCharacters = 512 * 1024;
 const longestPrepared = 64 * 1024;
 
 /** The first column of a statement's first row, as text. The statement stays prepared in the session. */
-export async function runPrepared(
-  pooled: PooledSession,
-  name: string,
-  text: string,
-  values: readonly unknown[],
-): Promise<string | undefined> {
+export function runPrepared(pooled: PooledSession, name: string, text: string, values: readonly unknown[]): Promise<string | undefined> {
   const { client } = pooled.session;
-  const isKept = text.length <= longestPrepared;
-  if (isKept && !isKnown(pooled.prepared, name)) await makeRoom(client, pooled.prepared, name, text.length);
-  const first = isKept ? firstValue(client, name, text, values) : undefined;
-  if (first !== undefined) return await first;
-  const { rows } = await client.query<[string | null]>({
-    ...(isKept ? { name } : {}),
-    text,
-    values: [...values],
-    rowMode: 'array',
-  });
+  if (text.length > longestPrepared) return runQuery(client, { text, values: [...values] });
+  const run = (): Promise<string | undefined> =>
+    firstValue(client, name, text, values) ?? runQuery(client, { name, text, values: [...values] });
+  if (isKnown(pooled.prepared, name)) return run();
+  return makeRoom(client, pooled.prepared, name, text.length).then(run);
+}
+
+async function runQuery(client: pg.Client, query: pg.QueryConfig): Promise<string | undefined> {
+  const { rows } = await client.query<[string | null]>({ ...query, rowMode: 'array' });
   return rows[0]?.[0] ?? undefined;
 }
 
