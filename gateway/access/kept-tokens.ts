@@ -6,6 +6,8 @@ import { Problem } from '../problem.ts';
 
 /** Milliseconds that an answer of the books holds: a revoked token is refused within a second. */
 const held = 500;
+/** Milliseconds for which the clock is not read again. */
+const ttlResolution = 10;
 /** Milliseconds that a request waits for the books. */
 const patience = 3_000;
 /** Look-ups under way at most. */
@@ -24,9 +26,9 @@ export class KeptTokens {
   readonly #books: Pick<GatewayBooks, 'findToken'>;
   readonly #project: string;
   readonly #log: GatewayLog;
-  readonly #found = new LRUCache<string, BookedToken>({ max: 10_000, ttl: held });
+  readonly #found = new LRUCache<string, BookedToken>({ max: 10_000, ttl: held, ttlResolution });
   /** Apart, so that made-up ids push no real ones out. */
-  readonly #missing = new LRUCache<string, true>({ max: 1_000, ttl: held });
+  readonly #missing = new LRUCache<string, true>({ max: 1_000, ttl: held, ttlResolution });
   readonly #underway = new Map<string, Lookup>();
   #crowd = 0;
 

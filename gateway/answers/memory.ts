@@ -16,6 +16,8 @@ const overhead = 400;
 export function createMemory(bytes: number): Memory {
   const kept = new LRUCache<string, KeptAnswer>({
     maxSize: bytes,
+    // Else the clock is read, and a timer set, each millisecond.
+    ttlResolution: 10,
     // One answer must not push out all others.
     maxEntrySize: Math.ceil(bytes / 8),
     sizeCalculation: ({ body }, key) => (body.length + key.length) * 2 + overhead,

@@ -41,6 +41,7 @@ export function nextOf(body: string): string | undefined {
 
 /** The address of the page after, for the Link header. */
 export function linkTo(path: string, query: string, next: string): string {
-  const others = query.split('&').filter((part) => part !== '' && !part.startsWith('cursor='));
-  return `<${path}?${[...others, `cursor=${next}`].join('&').replaceAll('>', '%3E').replaceAll('<', '%3C')}>; rel="next"`;
+  const others = query.includes('cursor=') ? query.split('&').filter((part) => !part.startsWith('cursor=')) : [query];
+  const address = `${path}?${[...others.filter((part) => part !== ''), `cursor=${next}`].join('&')}`;
+  return `<${/[<>]/.test(address) ? address.replaceAll('>', '%3E').replaceAll('<', '%3C') : address}>; rel="next"`;
 }
