@@ -173,21 +173,23 @@ describe('the deployment guide', function () {
     });
   });
 
-  it('has a unit file that systemd accepts', async function () {
-    try {
-      await run('systemd-analyze', ['--version']);
-    } catch {
-      this.skip();
-    }
-    const folder = await mkdtemp(join(tmpdir(), 'millrace-unit-'));
-    try {
-      const unit = await readFile(new URL('../../docs/deploy/millrace@.service', import.meta.url), 'utf8');
-      const path = join(folder, 'millrace@acme.service');
-      await writeFile(path, unit.replace('/usr/bin/node', process.execPath));
-      const { stderr } = await run('systemd-analyze', ['verify', path]);
-      assert.doesNotMatch(stderr, /millrace/);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  });
+  for (const name of ['millrace', 'millrace-gateway']) {
+    it(`has a unit file of ${name} that systemd accepts`, async function () {
+      try {
+        await run('systemd-analyze', ['--version']);
+      } catch {
+        this.skip();
+      }
+      const folder = await mkdtemp(join(tmpdir(), 'millrace-unit-'));
+      try {
+        const unit = await readFile(new URL(`../../docs/deploy/${name}@.service`, import.meta.url), 'utf8');
+        const path = join(folder, `${name}@acme.service`);
+        await writeFile(path, unit.replace('/usr/bin/node', process.execPath));
+        const { stderr } = await run('systemd-analyze', ['verify', path]);
+        assert.doesNotMatch(stderr, /millrace/);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    });
+  }
 });
