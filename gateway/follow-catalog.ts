@@ -49,8 +49,8 @@ export function followDatasets(catalog: LiveCatalog, feeds: ReadonlyMap<string, 
       for (const api of catalog.apis) {
         if (api.definition.warehouse === warehouse && readsOf(api).includes(dataset)) touched.add(api.definition.name);
       }
-      // What a missing one reads isn't known: the commit may have made it.
-      for (const name of catalog.missing.keys()) touched.add(name.split('.', 1)[0] ?? name);
+      // What a missing one reads isn't known: the commit may have made it. One whose warehouse is away would hold up all others.
+      if (catalog.unreachable.size === 0) for (const name of catalog.missing.keys()) touched.add(name.split('.', 1)[0] ?? name);
       if (touched.size > 0) gathering ??= setTimeout(flush, gathered);
     }),
   );

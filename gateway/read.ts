@@ -27,14 +27,14 @@ export interface Wanted {
 }
 
 /** The sort with the key at its end: total, so that cursors have a place in it. */
-export function totalSort(view: View, sort: readonly SortKey[]): readonly SortKey[] {
+function totalSort(view: View, sort: readonly SortKey[]): readonly SortKey[] {
   const first = sort.filter(({ column }, index) => sort.findIndex((other) => other.column === column) === index);
   const rest = view.key.filter((column) => !first.some((one) => one.column === column));
   return [...first, ...rest.map((column) => ({ column, descending: false }))];
 }
 
 /** What cursors of this view, role and sort begin with: one made by another role, or for another sort, is none here. */
-export function cursorPrefix(view: View, caller: Pick<Caller, 'role'>, sort: readonly SortKey[]): string {
+function cursorPrefix(view: View, caller: Pick<Caller, 'role'>, sort: readonly SortKey[]): string {
   const order = totalSort(view, sort).map(({ column, descending }) => `${descending ? '-' : ''}${column}`);
   return [view.name, caller.role ?? '', ...order].join(' ');
 }

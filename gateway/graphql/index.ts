@@ -42,11 +42,12 @@ function failureOf(error: unknown): Failure | undefined {
 async function handle(context: GatewayContext, plans: Plans, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { caller } = request;
   const type = mediaTypeOf(request);
+  // Before the plan: shapes may change while its limits are asked for.
+  const { generation } = context.catalog;
   const { asked, question, plan } = await plannedOf(context, plans, request);
   request.noted.api = 'graphql';
   for (const api of plan.apis) if (!hasScope(caller, `api:${api}`)) throw scopeMissing(`api:${api}`);
   for (const api of plan.apis.length === 0 ? ['graphql'] : plan.apis) void reply.headers(await context.limits.take(api, caller));
-  const { generation } = context.catalog;
   const { data, etag, state } = await answer(plan, context.answers, {
     question,
     caller,

@@ -29,7 +29,7 @@ interface Asked {
 
 /** Lists, rows, batches and aggregates of the published datasets. */
 export const restPart: Part = (server, context) => {
-  const questions = newQuestions(context);
+  const questions = newQuestions();
   route(server, context, 'GET', '/api/:name', (asked) => list(context, questions, asked));
   route(server, context, 'GET', '/api/:name/*', (asked) => get(context, questions, asked));
   route(server, context, 'GET', '/aggregate/:name', (asked) => aggregate(context, asked));
@@ -84,16 +84,16 @@ interface Questions {
 }
 
 /** Questions are read once: who sees the same and asks the same is understood alike. */
-function newQuestions({ catalog }: GatewayContext): Questions {
+function newQuestions(): Questions {
   const lists = new LRUCache<string, ListQuestion>({ max: 2000 });
   const gets = new LRUCache<string, GetQuestion>({ max: 500 });
   const read = <Q extends object>(
     kept: LRUCache<string, Q>,
     kind: string,
-    { view, query, request }: Asked,
+    { view, query, request, generation }: Asked,
     make: (given: readonly Parameter[]) => Q,
   ): Q => {
-    const key = `${catalog.generation} ${kind} ${view.name}?${query} ${request.caller.identity}`;
+    const key = `${generation} ${kind} ${view.name}?${query} ${request.caller.identity}`;
     const known = kept.get(key);
     if (known !== undefined) return known;
     const made = make(parametersOf(query));

@@ -120,7 +120,10 @@ describe('PostgreSQL as warehouse: announced commits', () => {
       }
       done += 1;
     });
-    await until(under.client, `EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)`);
+    await until(
+      under.client,
+      `EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database WHERE locktype = 'advisory' AND NOT granted AND datname = current_database())`,
+    );
     assert.deepEqual(await under.rows('SELECT id FROM _millrace.changes'), []);
     await held.query('COMMIT');
     const followed: string[] = [];

@@ -149,6 +149,15 @@ describe('sessions of datasets in PostgreSQL', () => {
     await assert.rejects(datasets.read(read), coded('unavailable', /closed/));
   });
 
+  it('leave no timer behind where the driver sets one for each statement', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const datasets = await place.open({}, `${place.url}?query_timeout=60000`);
+    await datasets.read(read);
+    const before = timers();
+    for (let no = 0; no < 50; no += 1) await datasets.read(read);
+    assert.ok(timers() < before + 10);
+  });
+
   it('take no password or value into messages', async () => {
     const url = new URL(asLogin());
     url.pathname = '/nowhere_at_all';

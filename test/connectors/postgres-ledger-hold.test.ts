@@ -79,7 +79,7 @@ describe('books of syncs: hold and outcomes', () => {
     const waits = async () =>
       (
         await under.query(
-          `SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) OR NOT granted AND locktype = 'transactionid'`,
+          `SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()`,
         )
       )[0]?.[0];
     for (const end = Date.now() + 10_000; (await waits()) === '0' && Date.now() < end;);

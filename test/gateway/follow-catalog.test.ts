@@ -23,7 +23,7 @@ const published = (name: string): PublishedApi => ({
 });
 
 /** Commits to tables, and the APIs that are described again because of them. */
-function follow(missing: readonly string[]) {
+function follow(missing: readonly string[], unreachable: readonly string[] = []) {
   const listeners: ((change: Change) => void)[] = [];
   const feed: ChangesFeed = {
     isLive: true,
@@ -40,7 +40,7 @@ function follow(missing: readonly string[]) {
     generation: 1,
     fingerprint: '',
     apis,
-    unreachable: new Set(),
+    unreachable: new Set(unreachable),
     missing: new Map(missing.map((name) => [name, 'it is not there'])),
     api: (name) => apis.find(({ definition }) => definition.name === name),
     async refresh(names) {
@@ -69,5 +69,11 @@ describe('what a commit has described again', () => {
     using followed = follow(['later', 'customers.visits']);
     followed.commit('raw.anything');
     assert.deepEqual(await followed.refreshed(), ['customers', 'later']);
+  });
+
+  it('is not what a warehouse that is away has: it would hold up all others', async () => {
+    using followed = follow(['elsewhere'], ['other']);
+    followed.commit('marts.customers');
+    assert.deepEqual(await followed.refreshed(), ['customers']);
   });
 });

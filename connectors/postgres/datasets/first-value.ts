@@ -14,6 +14,8 @@ class FirstValue {
   /** The driver notes under this name what it has prepared. */
   readonly name: string;
   readonly text: string;
+  /** The driver puts the end of its `query_timeout` here. */
+  callback: (() => void) | undefined;
   readonly #values: readonly (string | Buffer | null)[];
   readonly #resolve: (value: string | undefined) => void;
   readonly #reject: (error: Error) => void;
@@ -59,10 +61,12 @@ class FirstValue {
   handlePortalSuspended(): void {}
 
   handleError(error: Error): void {
+    this.callback?.();
     this.#reject(error);
   }
 
   handleReadyForQuery(): void {
+    this.callback?.();
     this.#resolve(this.#row?.[0] ?? undefined);
   }
 }

@@ -55,7 +55,7 @@ const hasMore = ({ name, read }: Page): string => `EXISTS (SELECT FROM ${name} W
 
 /** The cursor of the last row of a page that has as many as it may: its number is known. */
 function cursorOfFull(statement: Statement, { name, backward, columns, read: { cursorPrefix, sort, limit } }: Page): string {
-  return `(SELECT ${cursorSql(statement, cursorPrefix, sort, columns)} FROM ${name} WHERE ${name}.n = ${backward ? 1 : limit})`;
+  return `(SELECT ${cursorSql(statement, cursorPrefix, sort, columns)} FROM ${name} WHERE ${name}.n = ${backward ? Math.min(1, limit) : limit})`;
 }
 
 function cursorAt(statement: Statement, page: Page, which: 'first' | 'last'): string {
