@@ -141,7 +141,8 @@ try {
   const warehouse = servers.postgres?.url ?? '';
   await execute(warehouse, gatewayTables.slice(0, gatewayTables.indexOf('VACUUM')));
   await execute(warehouse, 'VACUUM ANALYZE');
-  const environment = { ...process.env, WAREHOUSE_URL: warehouse };
+  // As the service runs it (docs/deploy/millrace-gateway@.service), and the reference too.
+  const environment = { ...process.env, WAREHOUSE_URL: warehouse, NODE_OPTIONS: '--max-semi-space-size=64' };
   const create = cli('token', 'create', '--role', 'service', '--claim', 'region=EU', '--name', 'bench', '--file', file);
   const { stdout } = await promisify(execFile)(process.execPath, [...create], { env: environment, cwd: root });
   const [gateway, gatewayProcess] = await start(cli('serve', '--file', file), environment, /http:\/\/127\.0\.0\.1:\d+/);
