@@ -15,6 +15,9 @@ export interface IngestStanding {
   readonly report: IngestReport | undefined;
 }
 
+/** Milliseconds for a worker to answer: without one a query waits for its time-out. */
+const patience = 3_000;
+
 /** How the events of a pipeline stand; undefined where none came yet. */
 export async function ingestStanding(
   client: Client,
@@ -25,7 +28,9 @@ export async function ingestStanding(
     const { runId, status, startTime, type } = await handle.describe();
     // A run of the pipeline on its stream, of the time before events came, has the same id.
     if (type !== 'ingest') return undefined;
-    const report = await handle.query<IngestReport>('ingestProgress').catch(() => undefined);
+    const report = await client
+      .withDeadline(Date.now() + patience, async () => await handle.query<IngestReport>('ingestProgress'))
+      .catch(() => undefined);
     return { run: { workflowId: handle.workflowId, runId }, isRunning: status.name === 'RUNNING', startedAt: startTime, report };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;

@@ -41,13 +41,13 @@ async function signalIngest(
   });
 }
 
-/** Has the events loaded that wait, by this definition. */
+/** Has the events loaded that wait, by this definition, at once even after a failure; the report says `loading` until it is done. */
 export async function wakeIngest(
   client: Client,
   pipeline: IngestPipeline,
 ): Promise<{ readonly workflowId: string; readonly runId: string }> {
   const { definition, hash } = pipeline;
-  const wake: IngestWake = { hash, pipeline: definition };
+  const wake: IngestWake = { hash, pipeline: definition, now: true };
   return { workflowId: ingestWorkflowId(definition), runId: await signalIngest(client, pipeline, 'wake', [wake]) };
 }
 

@@ -18,6 +18,10 @@ export interface LiveCatalog extends Catalog {
   refresh(names?: readonly string[]): Promise<void>;
 }
 
+/** The APIs that a commit may have brought into being: what a missing one reads isn't known. None while a warehouse is away, which would hold up all others. */
+export const missingApis = ({ missing, unreachable }: Pick<LiveCatalog, 'missing' | 'unreachable'>): readonly string[] =>
+  unreachable.size > 0 ? [] : [...new Set([...missing.keys()].map((name) => name.split('.', 1)[0] ?? name))];
+
 type Describer = Pick<Datasets, 'describe'>;
 
 /** Why an API can not be published with what the warehouse has: a mask of a column that is gone would let its new name be seen. */
@@ -147,7 +151,8 @@ export class FollowedCatalog implements LiveCatalog {
     if (source.kind === 'query' || isProvenKey(shape, key)) return void this.#doubted.delete(name);
     if (this.#doubted.has(name)) return;
     this.#doubted.add(name);
-    const remedy = 'give the table a primary key of these columns; millrace check counts the rows that they do not tell apart';
+    const remedy =
+      'give the stream that loads the table this key, or a table of your own a primary key; millrace check counts the rows that the columns do not tell apart';
     this.#log.warn({ api: name, dataset, key }, `nothing proves that the key is unique, and pages are wrong where it isn't: ${remedy}`);
   }
 

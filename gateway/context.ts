@@ -94,6 +94,8 @@ export interface GatewayContext {
   /** Secrets are resolved. */
   readonly definition: GatewayDefinition;
   readonly catalog: Catalog;
+  /** Looks for the APIs that are missing, where they can be looked for: a commit may have made them. Rejects never. */
+  readonly lookForMissing: () => Promise<void>;
   readonly answers: Answers;
   readonly limits: Limits;
   readonly audit: AuditLog;

@@ -1,5 +1,5 @@
 import type { PublishedApi } from './catalog.ts';
-import type { LiveCatalog } from './catalog-refresh.ts';
+import { missingApis, type LiveCatalog } from './catalog-refresh.ts';
 import type { ChangesFeed, GatewayLog } from './context.ts';
 
 const regularly = 30_000;
@@ -49,8 +49,7 @@ export function followDatasets(catalog: LiveCatalog, feeds: ReadonlyMap<string, 
       for (const api of catalog.apis) {
         if (api.definition.warehouse === warehouse && readsOf(api).includes(dataset)) touched.add(api.definition.name);
       }
-      // What a missing one reads isn't known: the commit may have made it. One whose warehouse is away would hold up all others.
-      if (catalog.unreachable.size === 0) for (const name of catalog.missing.keys()) touched.add(name.split('.', 1)[0] ?? name);
+      for (const name of missingApis(catalog)) touched.add(name);
       if (touched.size > 0) gathering ??= setTimeout(flush, gathered);
     }),
   );

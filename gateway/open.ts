@@ -9,7 +9,7 @@ import type { StagingKeys } from '../staging/keys.ts';
 import { openAccess } from './access/access.ts';
 import { createAnswers, type AskedWarehouse } from './answers/answers.ts';
 import { shareAnswers } from './answers/shared.ts';
-import { FollowedCatalog } from './catalog-refresh.ts';
+import { FollowedCatalog, missingApis } from './catalog-refresh.ts';
 import { Closing } from './closing.ts';
 import type { ChangesFeed, GatewayContext, GatewayLog, Part, Runs } from './context.ts';
 import { openFeed } from './feed.ts';
@@ -101,6 +101,7 @@ async function open(options: GatewayOptions, closing: Closing): Promise<Gateway>
   const context: GatewayContext = {
     definition,
     catalog,
+    lookForMissing: async () => await lookForMissing(catalog, log),
     answers,
     limits: access.limits,
     audit: access.audit,
@@ -125,6 +126,16 @@ async function open(options: GatewayOptions, closing: Closing): Promise<Gateway>
   const address = await listen(server, definition);
   log.info({ address, apis: catalog.apis.map(({ definition: { name } }) => name) }, 'the gateway listens');
   return { address, missing: catalog.missing, close: async () => await closing.close() };
+}
+
+async function lookForMissing(catalog: FollowedCatalog, log: GatewayLog): Promise<void> {
+  const names = missingApis(catalog);
+  if (names.length === 0) return;
+  try {
+    await catalog.refresh(names);
+  } catch (error) {
+    log.error({ error: String(error) }, 'datasets could not be described');
+  }
 }
 
 function redisOf({ redis: url }: GatewayDefinition, closing: Closing): Redis | undefined {

@@ -14,6 +14,8 @@ export interface IngestWake {
   /** The definition, where the sender hasn't sent it yet. */
   readonly pipeline?: PipelineDefinition;
   readonly pending?: IngestPending;
+  /** Somebody asks for it and waits: after a failure too it is tried at once. */
+  readonly now?: true;
 }
 
 /** One load of events, for people. */

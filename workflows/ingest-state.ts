@@ -38,6 +38,8 @@ export class IngestState {
   #part: StreamPart | undefined;
   /** Rises with each new definition. */
   generation = 0;
+  /** Rises whenever somebody asks for a load now: no failure is waited out then. */
+  hurried = 0;
 
   constructor(run: IngestRun) {
     this.pipeline = run.pipeline;
@@ -66,13 +68,18 @@ export class IngestState {
       this.report = report;
       this.paused = false;
       this.woken = true;
+      this.hurried += 1;
     });
   }
 
   #wake(wake: IngestWake): void {
-    const { pending } = wake;
+    const { pending, now } = wake;
     this.woken = true;
     if (pending !== undefined) this.report = { ...this.report, pending };
+    if (now === true) {
+      this.hurried += 1;
+      if (!this.paused) this.report = { ...this.report, status: 'loading', step: 'plan' };
+    }
     this.#learn(wake);
   }
 

@@ -113,7 +113,7 @@ async function tell(state: IngestState, stream: StreamReport): Promise<void> {
   await tellRun(state.pipeline, { pipeline: state.pipeline.name, status, streams: [stream], models: [], seconds: stream.seconds });
 }
 
-/** Says what failed, and waits: longer after each failure, but not for a new definition. */
+/** Says what failed, and waits: longer after each failure, but not for a new definition, nor when somebody asks. */
 async function failed(state: IngestState, failure: Failure): Promise<void> {
   state.failures += 1;
   state.woken = true;
@@ -123,9 +123,9 @@ async function failed(state: IngestState, failure: Failure): Promise<void> {
     const part = { stream: stream.stream, target: { schema: state.pipeline.schema, table: '' } };
     await tell(state, { ...emptyReport(part), status: 'failed', failure });
   }
-  const { generation } = state;
+  const { generation, hurried } = state;
   await condition(
-    () => state.generation > generation || state.retries.length > 0,
+    () => state.generation > generation || state.hurried > hurried || state.retries.length > 0,
     Math.min(longestBackoff, shortestBackoff * 2 ** (state.failures - 1)),
   );
 }

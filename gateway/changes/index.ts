@@ -67,7 +67,7 @@ async function follow(following: Following, request: FastifyRequest, reply: Fast
     context.count('changes_cut_total', { reason: 'slow' });
     request.raw.socket.destroy();
   };
-  const text = changesText({ recent, from, see, signal: ending.signal, times, cut });
+  const text = changesText({ recent, from, see, settle: context.lookForMissing, signal: ending.signal, times, cut });
   whenGone(request, reply, () => {
     end();
     clearInterval(recheck);

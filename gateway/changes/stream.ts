@@ -21,6 +21,8 @@ export interface StreamOptions {
   readonly recent: RecentChanges;
   readonly from: bigint;
   readonly see: (change: Change) => SeenChange | undefined;
+  /** Waits until what is seen includes what the changes so far have made. */
+  readonly settle: () => Promise<void>;
   /** The stream ends with it. */
   readonly signal: AbortSignal;
   readonly times: StreamTimes;
@@ -39,7 +41,7 @@ function eventOf(change: Change, seen: SeenChange): string {
  * The text of a stream of server-sent events, as far as its reader takes it: nothing is read ahead but a batch. The cursor is told from
  * the beginning and with each sign of life, also of changes that the caller doesn't see.
  */
-export async function* changesText({ recent, from, see, signal, times, cut }: StreamOptions): AsyncGenerator<string> {
+export async function* changesText({ recent, from, see, settle, signal, times, cut }: StreamOptions): AsyncGenerator<string> {
   let position = from;
   const retry = (): string => `retry: ${Math.round(times.retry * (1 + Math.random()))}\n`;
   let text = `${retry()}id: ${cursorOf(position)}\n\n`;
@@ -54,6 +56,7 @@ export async function* changesText({ recent, from, see, signal, times, cut }: St
     }
     const next = await recent.after(position, batch);
     position = next.position;
+    if (next.changes.length > 0) await settle();
     text = next.changes
       .map((change) => {
         const seen = see(change);

@@ -52,6 +52,7 @@ function route(
       const { name } = request.params;
       const { generation } = context.catalog;
       const view = viewFor(context, name, request.caller);
+      request.noted.api = name;
       return after(context.limits.take(name, request.caller), (headers) => {
         void reply.headers(headers);
         const { path, query } = splitAddress(request.url);
@@ -189,5 +190,6 @@ async function batch(context: GatewayContext, asked: Asked): Promise<FastifyRepl
     request: () =>
       now(context, asked, question, (again) => batchQuestion(again.view, request.caller, request.body, parametersOf(query))).request,
   });
+  request.noted.cache = answer.state;
   return reply.header('content-type', 'application/json; charset=utf-8').send(answer.body);
 }

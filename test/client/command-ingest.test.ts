@@ -108,4 +108,12 @@ describe('millrace and a pipeline of events', function () {
     assert.match(said(await run(place, 'status', 'clicks')), /waiting: .*bytes wait/);
     await loaded(3);
   });
+
+  it('tries again by run, at once, and tells what came of it', async () => {
+    assert.match(said(await run(place, 'run', 'clicks'), 1), /failed: schema: .*more/);
+    const schema = { type: 'object', properties: { event_id: { type: 'string' } }, required: ['event_id'] };
+    await writeFile(join(place.folder, 'event.json'), JSON.stringify(schema));
+    assert.doesNotMatch(said(await run(place, 'run', 'clicks')), /failed/);
+    assert.equal((await sql(warehouse, 'SELECT FROM events.clicks')).length, 4);
+  });
 });

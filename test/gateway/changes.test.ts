@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { createChangesPart } from '../../gateway/changes/index.ts';
 import { askAndLeave, openTestGateway, until, type TestGateway, type TestGatewaySettings } from '../gateway-kit.ts';
+import { sql } from '../pipeline-kit.ts';
 import { followChanges } from './changes-kit.ts';
 
 const settings: TestGatewaySettings = {
@@ -15,6 +16,7 @@ const settings: TestGatewaySettings = {
     },
     orders: { dataset: 'marts.orders', key: 'id', roles: { analyst: { fields: 'all' } } },
     totals: { dataset: 'marts.totals', key: 'id', roles: { analyst: { fields: 'all' }, board: { fields: 'all' } } },
+    later: { dataset: 'marts.later', key: 'id', roles: { analyst: { fields: 'all' } } },
   },
   gateway: { rate: { all: '100000/s', role: '100000/s' } },
 };
@@ -46,6 +48,15 @@ describe('the gateway: changes', function () {
     );
     assert.doesNotMatch(JSON.stringify(stream.events), /marts|raw/);
     assert.ok(stream.events.every(({ id, data }) => id === data.id));
+  });
+
+  it('tells of the commit that brings an API into being', async () => {
+    await using stream = await followChanges(gateway.address, '/changes', await analyst());
+    await until(() => stream.cursor !== '');
+    await sql(gateway.database, 'CREATE TABLE marts.later (id bigint PRIMARY KEY)');
+    await gateway.announce('marts.later');
+    await until(() => stream.events.length === 1);
+    assert.deepEqual(stream.events[0]?.data.apis, ['later']);
   });
 
   it('does not tell the number of rows to who sees a table through a view alone', async () => {

@@ -42,8 +42,13 @@ function changed(load: Load, before: Fingerprint, refused: readonly Part[]): Mil
 }
 
 function missing(load: Load): MillraceError {
+  const { repeats, pipeline, target, definition } = load;
+  const table = `${target.schema}.${target.table}`;
+  // What came as events can't be read again.
+  const anew = `make it anew with a column of its key, and the others are added: CREATE TABLE ${table} (${definition.key.map((name) => `${name} text`).join(', ')})`;
+  const remedy = repeats === true ? anew : `load everything again with: millrace run ${pipeline} --full-refresh`;
   return new MillraceError(
     'config',
-    `${place(load)}: the table ${load.target.schema}.${load.target.table} is missing although it was loaded before. Bring it back, or load everything again with: millrace run ${load.pipeline} --full-refresh`,
+    `${place(load)}: the table ${table} is missing although it was loaded before. Bring it back, or ${remedy}`,
   );
 }
