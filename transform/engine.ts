@@ -111,7 +111,8 @@ export class Engine implements AsyncDisposable {
     const connection = this.#connection;
     const interrupt = (): void => connection.interrupt();
     signal.addEventListener('abort', interrupt);
-    const pulse = setInterval(() => this.#beat(), beatMilliseconds);
+    // Again and again: an interrupt that comes before the statement has begun is lost.
+    const pulse = setInterval(() => (signal.aborted ? interrupt() : this.#beat()), beatMilliseconds);
     try {
       const result = await connection.runAndReadAll(sql);
       return result.getRowObjectsJson();
