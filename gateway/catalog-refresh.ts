@@ -22,6 +22,15 @@ export interface LiveCatalog extends Catalog {
 export const missingApis = ({ missing, unreachable }: Pick<LiveCatalog, 'missing' | 'unreachable'>): readonly string[] =>
   unreachable.size > 0 ? [] : [...new Set([...missing.keys()].map((name) => name.split('.', 1)[0] ?? name))];
 
+/** Describes datasets again; rejects never, the log says what went wrong. */
+export async function describeAgain(catalog: Pick<LiveCatalog, 'refresh'>, log: GatewayLog, names?: readonly string[]): Promise<void> {
+  try {
+    await catalog.refresh(names);
+  } catch (error) {
+    log.error({ error: String(error) }, 'datasets could not be described');
+  }
+}
+
 type Describer = Pick<Datasets, 'describe'>;
 
 /** Why an API can not be published with what the warehouse has: a mask of a column that is gone would let its new name be seen. */

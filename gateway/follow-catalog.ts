@@ -1,5 +1,5 @@
 import type { PublishedApi } from './catalog.ts';
-import { missingApis, type LiveCatalog } from './catalog-refresh.ts';
+import { describeAgain, missingApis, type LiveCatalog } from './catalog-refresh.ts';
 import type { ChangesFeed, GatewayLog } from './context.ts';
 
 const regularly = 30_000;
@@ -34,10 +34,7 @@ export function followDatasets(catalog: LiveCatalog, feeds: ReadonlyMap<string, 
     next.unref();
   };
   const refresh = (names?: readonly string[]): void => {
-    catalog
-      .refresh(names)
-      .catch((error: unknown) => log.error({ error: String(error) }, 'datasets could not be described'))
-      .finally(schedule);
+    void describeAgain(catalog, log, names).finally(schedule);
   };
   const flush = (): void => {
     gathering = undefined;

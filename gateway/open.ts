@@ -9,7 +9,7 @@ import type { StagingKeys } from '../staging/keys.ts';
 import { openAccess } from './access/access.ts';
 import { createAnswers, type AskedWarehouse } from './answers/answers.ts';
 import { shareAnswers } from './answers/shared.ts';
-import { FollowedCatalog, missingApis } from './catalog-refresh.ts';
+import { describeAgain, FollowedCatalog, missingApis } from './catalog-refresh.ts';
 import { Closing } from './closing.ts';
 import type { ChangesFeed, GatewayContext, GatewayLog, Part, Runs } from './context.ts';
 import { openFeed } from './feed.ts';
@@ -130,12 +130,7 @@ async function open(options: GatewayOptions, closing: Closing): Promise<Gateway>
 
 async function lookForMissing(catalog: FollowedCatalog, log: GatewayLog): Promise<void> {
   const names = missingApis(catalog);
-  if (names.length === 0) return;
-  try {
-    await catalog.refresh(names);
-  } catch (error) {
-    log.error({ error: String(error) }, 'datasets could not be described');
-  }
+  if (names.length > 0) await describeAgain(catalog, log, names);
 }
 
 function redisOf({ redis: url }: GatewayDefinition, closing: Closing): Redis | undefined {

@@ -93,7 +93,9 @@ const known = new WeakMap<DatasetColumn, ValueRule>();
 
 /** The rule of a column's type. */
 function ruleOf(column: DatasetColumn): ValueRule {
-  const rule = known.get(column) ?? rules[column.json](column);
+  const found = known.get(column);
+  if (found !== undefined) return found;
+  const rule = rules[column.json](column);
   known.set(column, rule);
   return rule;
 }

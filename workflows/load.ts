@@ -4,6 +4,7 @@ import type { GoingLoad, PartitionResult, PlanSummary, StreamRun } from '../sche
 import { failureOf } from './failure.ts';
 import { loadAgain, move, preparedOf } from './move.ts';
 import { bookSteps, dataSteps, giveUpSteps } from './steps.ts';
+import { noRows } from './stream-report.ts';
 import type { Track } from './track.ts';
 
 /** Loads that another load overtook, or whose staged files were lost, are planned again this often. */
@@ -69,17 +70,7 @@ async function commit(run: StreamRun, going: GoingLoad, partitions: readonly Par
   }
 }
 
-const nothingCommitted: Committed = {
-  read: 0,
-  loaded: 0,
-  rejected: 0,
-  filtered: 0,
-  duplicates: 0,
-  unchanged: 0,
-  deleted: 0,
-  version: 0,
-  notes: [],
-};
+const nothingCommitted: Committed = { ...noRows, version: 0, notes: [] };
 
 /** One load from its plan to its commit, and the removal of what it staged. A run whose history got long goes on as a new one. */
 async function deliver(run: StreamRun, track: Track, purpose: Purpose, goOn: GoOn): Promise<Committed> {

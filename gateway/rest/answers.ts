@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { requireScope } from '../access/scopes.ts';
 import type { Answer, AnswerCall, GatewayContext } from '../context.ts';
-import type { View } from '../view.ts';
 import { isKnown } from '../entity-tag.ts';
+import type { View } from '../view.ts';
 
 const json = 'application/json; charset=utf-8';
 
@@ -26,7 +26,6 @@ export function callOf(request: FastifyRequest, views: readonly View[], question
 export function sendJson(context: GatewayContext, request: FastifyRequest, reply: FastifyReply, api: string, answer: Answer): FastifyReply {
   const cache = context.catalog.api(api)?.definition.cache;
   if (cache?.until === 'ttl') void reply.header('cache-control', `private, max-age=${Math.floor(cache.ttl / 1000)}`);
-  request.noted.api = api;
   request.noted.cache = answer.state;
   void reply.header('etag', answer.etag);
   if (isKnown(request.headers['if-none-match'], answer.etag)) return reply.code(304).send();

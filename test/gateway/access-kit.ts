@@ -4,6 +4,7 @@ import type { AuditEntry, BookedToken, GatewayBooks } from '../../connectors/gat
 import { openAccess, type AccessOptions, type GatewayAccess } from '../../gateway/access/access.ts';
 import { newToken } from '../../gateway/access/tokens.ts';
 import type { Access } from '../../gateway/caller.ts';
+import type { PublishedApi } from '../../gateway/catalog.ts';
 import type { GatewayLog } from '../../gateway/context.ts';
 import { problemBody, problemOf } from '../../gateway/operation/failures.ts';
 import type { ApiDefinition, GatewayDefinition, RoleDefinition } from '../../schema/gateway-definition.ts';
@@ -23,6 +24,13 @@ export const apiOf = (name: string, roles: Readonly<Record<string, RoleDefinitio
   rates: { '*': { requests: 600, per: minute } },
   limit: { default: 50, max: 1000 },
   ...over,
+});
+
+/** An API with a dataset that reads these tables, whose columns nobody asks for. */
+export const publishedApi = (definition: ApiDefinition, reads: readonly string[] = []): PublishedApi => ({
+  definition,
+  shape: { columns: [], reads, rows: 1 },
+  relationShapes: new Map(),
 });
 
 const all: RoleDefinition = { fields: 'all', mask: {} };

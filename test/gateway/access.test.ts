@@ -7,7 +7,7 @@ import type { Caller } from '../../gateway/caller.ts';
 import type { Catalog } from '../../gateway/catalog.ts';
 import { Problem } from '../../gateway/problem.ts';
 import { createServer } from '../../gateway/server.ts';
-import { apiOf, definitionOf, openServer, silent, type AccessServer } from './access-kit.ts';
+import { apiOf, publishedApi, definitionOf, openServer, silent, type AccessServer } from './access-kit.ts';
 
 const ingest = (name: string, settings: object) => ({
   connection: { name, type: 'ingest', settings: { type: 'ingest', ...settings } },
@@ -180,11 +180,7 @@ describe('access to the gateway', () => {
     const definition = definitionOf({
       apis: [apiOf('customers', { support: { fields: 'all', mask: {} } }), apiOf('secrets', { owner: { fields: 'all', mask: {} } })],
     });
-    const published = definition.apis.map((api) => ({
-      definition: api,
-      shape: { columns: [], reads: [], rows: 0 },
-      relationShapes: new Map(),
-    }));
+    const published = definition.apis.map((api) => publishedApi(api));
     const catalog = (generation = 1): Catalog & { generation: number } => ({
       generation,
       apis: published,

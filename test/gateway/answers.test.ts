@@ -8,6 +8,7 @@ import { Problem } from '../../gateway/problem.ts';
 import type { DatasetRequest } from '../../schema/dataset.ts';
 import { MillraceError } from '../../schema/errors.ts';
 import type { ApiDefinition } from '../../schema/gateway-definition.ts';
+import { apiOf, publishedApi } from './access-kit.ts';
 
 /** A warehouse that answers when it is told to. */
 class SlowDatasets {
@@ -41,22 +42,8 @@ class FakeFeed implements ChangesFeed {
   }
 }
 
-const api = (name: string, cache?: ApiDefinition['cache'], reads: readonly string[] = [`marts.${name}`]): PublishedApi => ({
-  definition: {
-    name,
-    warehouse: 'warehouse',
-    source: { kind: 'table', schema: 'marts', table: name },
-    dataset: `marts.${name}`,
-    key: ['id'],
-    relations: {},
-    roles: {},
-    ...(cache === undefined ? {} : { cache }),
-    rates: {},
-    limit: { default: 50, max: 1000 },
-  },
-  shape: { columns: [], reads, rows: 1 },
-  relationShapes: new Map(),
-});
+const api = (name: string, cache?: ApiDefinition['cache'], reads: readonly string[] = [`marts.${name}`]): PublishedApi =>
+  publishedApi(apiOf(name, {}, cache === undefined ? {} : { cache }), reads);
 
 const apis = [
   api('loads', { ttl: 60_000, until: 'load' }),

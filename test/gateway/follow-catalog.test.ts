@@ -4,23 +4,10 @@ import type { LiveCatalog } from '../../gateway/catalog-refresh.ts';
 import type { PublishedApi } from '../../gateway/catalog.ts';
 import type { ChangesFeed } from '../../gateway/context.ts';
 import { followDatasets } from '../../gateway/follow-catalog.ts';
+import { apiOf, publishedApi, silent } from './access-kit.ts';
 import { until } from '../workflows/until.ts';
 
-const published = (name: string): PublishedApi => ({
-  definition: {
-    name,
-    warehouse: 'warehouse',
-    source: { kind: 'table', schema: 'marts', table: name },
-    dataset: `marts.${name}`,
-    key: ['id'],
-    relations: {},
-    roles: {},
-    rates: {},
-    limit: { default: 50, max: 1000 },
-  },
-  shape: { columns: [], reads: [`marts.${name}`], rows: 1 },
-  relationShapes: new Map(),
-});
+const published = (name: string): PublishedApi => publishedApi(apiOf(name, {}), [`marts.${name}`]);
 
 /** Commits to tables, and the APIs that are described again because of them. */
 function follow(missing: readonly string[], unreachable: readonly string[] = []) {
@@ -47,7 +34,7 @@ function follow(missing: readonly string[], unreachable: readonly string[] = [])
       asked.push(names?.toSorted());
     },
   };
-  const ended = followDatasets(catalog, new Map([['warehouse', feed]]), { info() {}, warn() {}, error() {} });
+  const ended = followDatasets(catalog, new Map([['warehouse', feed]]), silent);
   const commit = (dataset: string): void => {
     for (const tell of listeners) tell({ id: '1', project: 'shop', dataset, name: dataset, loadId: '', rows: 1, at: '' });
   };

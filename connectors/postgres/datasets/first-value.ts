@@ -16,7 +16,7 @@ class FirstValue {
   readonly text: string;
   /** The driver puts the end of its `query_timeout` here. */
   callback: (() => void) | undefined;
-  readonly #values: readonly (string | Buffer | null)[];
+  readonly #values: (string | Buffer | null)[];
   readonly #resolve: (value: string | undefined) => void;
   readonly #reject: (error: Error) => void;
   #row: readonly (string | null)[] | undefined;
@@ -24,7 +24,7 @@ class FirstValue {
   constructor(
     name: string,
     text: string,
-    values: readonly (string | Buffer | null)[],
+    values: (string | Buffer | null)[],
     resolve: (value: string | undefined) => void,
     reject: (error: Error) => void,
   ) {
@@ -39,8 +39,8 @@ class FirstValue {
     const { stream } = connection;
     stream.cork();
     try {
-      if (!isPrepared(connection, this.name)) connection.parse({ name: this.name, text: this.text, types: [] }, true);
-      connection.bind({ statement: this.name, values: [...this.#values] }, true);
+      if (!Object.hasOwn(preparedOn(connection), this.name)) connection.parse({ name: this.name, text: this.text, types: [] }, true);
+      connection.bind({ statement: this.name, values: this.#values }, true);
       connection.execute(null, true);
       connection.sync();
     } finally {
@@ -71,9 +71,10 @@ class FirstValue {
   }
 }
 
-function isPrepared(connection: pg.Connection, name: string): boolean {
+/** What the driver has prepared on a connection, by name: its own notes. */
+export function preparedOn(connection: pg.Connection): object {
   const known: unknown = Reflect.get(connection, 'parsedStatements');
-  return typeof known === 'object' && known !== null && Object.hasOwn(known, name);
+  return typeof known === 'object' && known !== null ? known : {};
 }
 
 /** Runs a statement that the session keeps prepared under the name. Undefined where a value is one that the driver must write. */

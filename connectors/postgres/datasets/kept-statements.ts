@@ -36,7 +36,9 @@ export function keepStatements(maskKey: string | undefined): (request: DatasetRe
   }
 
   function statementOf(request: DatasetRequest): ReadyStatement {
-    const made = kept.get(request) ?? readied(request);
+    const known = kept.get(request);
+    if (known !== undefined) return known;
+    const made = readied(request);
     kept.set(request, made);
     return made;
   }
@@ -58,11 +60,11 @@ export function keepStatements(maskKey: string | undefined): (request: DatasetRe
 
   return (request) => {
     if (request.kind !== 'row') return statementOf(request);
-    const { parts, ...ready } = rowStatementOf(request.read);
-    const values = ready.values.map((value, at) => {
-      const part = parts[at];
+    const statement = rowStatementOf(request.read);
+    const values = statement.values.map((value, at) => {
+      const part = statement.parts[at];
       return part === undefined ? value : (request.key[part] ?? null);
     });
-    return { ...ready, values };
+    return { ...statement, values };
   };
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { firstValue } from './first-value.ts';
+import { firstValue, preparedOn } from './first-value.ts';
 import type { PooledSession } from './session-pool.ts';
 
 /** Statements that a session keeps prepared; the ones that weren't used for longest go. */
@@ -46,9 +46,9 @@ async function makeRoom(client: pg.Client, prepared: Map<string, number>, name: 
 }
 
 async function forget(client: pg.Client, name: string): Promise<void> {
-  const known: unknown = Reflect.get(client.connection, 'parsedStatements');
+  const known = preparedOn(client.connection);
   // One that failed when it was parsed isn't there.
-  if (typeof known !== 'object' || known === null || !Reflect.has(known, name)) return;
+  if (!Object.hasOwn(known, name)) return;
   Reflect.deleteProperty(known, name);
   await client.query(`DEALLOCATE "${name}"`);
 }
