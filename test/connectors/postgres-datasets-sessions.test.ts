@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { setTimeout } from 'node:timers/promises';
 import type { Datasets } from '../../connectors/datasets.ts';
 import { mostPrepared } from '../../connectors/postgres/datasets/prepared.ts';
 import { MillraceError, type ErrorCode } from '../../schema/errors.ts';
 import type { DatasetRead, Filter } from '../../schema/dataset.ts';
 import { openPlace, type DatasetsPlace } from './datasets-kit.ts';
+import { startRelay } from './relay.ts';
 
 const coded =
   (code: ErrorCode, words: RegExp) =>
@@ -39,8 +41,8 @@ describe('sessions of datasets in PostgreSQL', () => {
     return url.href;
   };
   const sleeping = (seconds: number): DatasetRead => ({ ...read, rules: [{ parts: [`pg_sleep(${seconds}) IS NOT NULL`], values: [] }] });
-  const until = async (condition: () => Promise<boolean>): Promise<void> => {
-    for (const end = Date.now() + 10_000; !(await condition());) assert.ok(Date.now() < end, 'waited for 10 s');
+  const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+    for (const end = Date.now() + 10_000; !(await condition()); await setTimeout(5)) assert.ok(Date.now() < end, 'waited for 10 s');
   };
 
   it('obey row-level security as the role that is given, and read nothing that it was not granted', async () => {
@@ -88,6 +90,28 @@ describe('sessions of datasets in PostgreSQL', () => {
       );
       await all();
     }
+  });
+
+  it('are opened anew for who came after the attempt to open one began that fails', async () => {
+    await using relay = await startRelay(place.url);
+    const datasets = await place.open({ connections: 2 }, relay.url);
+    const busy = datasets.read(sleeping(0.5));
+    await until(() => relay.taken === 1);
+    relay.hold();
+    const first = datasets.read(read);
+    await until(() => relay.held === 1);
+    relay.cutHeld();
+    await until(() => relay.held === 1);
+    await Promise.all([busy, first]);
+    // The only open session is ended while the second attempt to open another is still under way.
+    await place.client.query(
+      `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE 'millrace:read:gateway%' AND datname = current_database()`,
+    );
+    const late = datasets.read(read);
+    await until(() => datasets.waiting === 1);
+    relay.goOn();
+    relay.cutHeld();
+    assert.equal((JSON.parse(await late) as unknown[]).length, 2);
   });
 
   it('fail all requests at once while there is no server, none of them waits for ever', async () => {
@@ -142,7 +166,11 @@ describe('sessions of datasets in PostgreSQL', () => {
       return rows[0]?.n ?? 0;
     };
     const before = await count();
-    await Promise.all([...Array(20).keys()].map(async () => await datasets.read(read)));
+    const many = async (): Promise<void> => void (await Promise.all([...Array(20).keys()].map(async () => await datasets.read(read))));
+    await many();
+    // The first may have answered everything before the second was open.
+    await until(async () => (await count()) - before === 2);
+    await many();
     assert.equal((await count()) - before, 2);
     await datasets[Symbol.asyncDispose]();
     await until(async () => (await count()) === before);

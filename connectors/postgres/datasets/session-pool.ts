@@ -43,6 +43,8 @@ export async function openDatasetSession({ settings, what, role, timeout }: Sess
 }
 
 interface Waiter {
+  /** The how manieth it was to come. */
+  readonly no: number;
   readonly give: (session: PooledSession) => void;
   readonly fail: (error: unknown) => void;
 }
@@ -55,6 +57,7 @@ export class SessionPool implements AsyncDisposable {
   readonly #all = new Set<PooledSession>();
   readonly #waiters: Waiter[] = [];
   #opening = 0;
+  #came = 0;
   #closed = false;
 
   constructor(options: SessionOptions, most: number) {
@@ -72,7 +75,7 @@ export class SessionPool implements AsyncDisposable {
     const idle = this.takeIdle();
     if (idle !== undefined) return idle;
     return await new Promise<PooledSession>((give, fail) => {
-      this.#waiters.push({ give, fail });
+      this.#waiters.push({ no: ++this.#came, give, fail });
       this.#openMore();
     });
   }
@@ -113,28 +116,31 @@ export class SessionPool implements AsyncDisposable {
     void this.#open();
   }
 
+  /** Twice, for a server that is started again ends even sessions that are just opened. */
   async #open(): Promise<void> {
-    try {
-      const session = await this.#openTwice();
-      this.#opening--;
-      this.#all.add(session);
-      this.release(session);
-    } catch (error) {
-      this.#opening--;
-      // Where nothing is open nobody comes to give a session back.
-      const failed = this.#all.size === 0 && this.#opening === 0 ? this.#waiters.splice(0) : this.#waiters.splice(0, 1);
-      for (const waiter of failed) waiter.fail(error);
+    for (let attempt = 1; ; attempt++) {
+      const came = this.#came;
+      try {
+        const session = await openDatasetSession(this.#options);
+        this.#opening--;
+        this.#all.add(session);
+        this.release(session);
+        break;
+      } catch (error) {
+        if (attempt === 1 && error instanceof MillraceError && error.code === 'unavailable') continue;
+        this.#opening--;
+        this.#failed(error, came);
+        break;
+      }
     }
     this.#openMore();
   }
 
-  /** A server that is started again ends even sessions that are just opened. */
-  async #openTwice(): Promise<PooledSession> {
-    try {
-      return await openDatasetSession(this.#options);
-    } catch (error) {
-      if (!(error instanceof MillraceError) || error.code !== 'unavailable') throw error;
-      return await openDatasetSession(this.#options);
-    }
+  /** Tells those who waited as the attempt began: what failed before somebody came is nothing to him. */
+  #failed(error: unknown, came: number): void {
+    const old = this.#waiters.filter(({ no }) => no <= came).length;
+    // Where nothing is open nobody comes to give a session back.
+    const nothing = this.#all.size === 0 && this.#opening === 0;
+    for (const waiter of this.#waiters.splice(0, nothing ? old : Math.min(old, 1))) waiter.fail(error);
   }
 }
