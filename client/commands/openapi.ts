@@ -15,10 +15,14 @@ async function openapi(options: Options): Promise<void> {
   const project = await openProject(options);
   const role = roleOf(project, options.role);
   await warehouseFor(project);
-  const { documentFor } = await import('../../gateway/openapi/index.ts');
+  const [{ documentFor }, { readEventSchemas }] = await Promise.all([
+    import('../../gateway/openapi/index.ts'),
+    import('../../gateway/openapi/ingest.ts'),
+  ]);
   const catalog = await describedCatalog(project, output);
   const caller: Caller = { id: 'document', role, scopes: ['api', 'changes', 'ingest'], claims: {}, identity: role };
-  output.data(documentFor({ catalog, definition: gatewayOf(project) }, caller));
+  const definition = gatewayOf(project);
+  output.data(documentFor({ catalog, definition }, caller, await readEventSchemas(definition)));
 }
 
 /** `millrace openapi` */

@@ -9,6 +9,8 @@ import { eventColumns } from './event-columns.ts';
 /** The schema of a connection's events as its file has it now. */
 export interface EventSchema {
   readonly columns: readonly Column[];
+  /** The JSON Schema itself. */
+  readonly document: object;
   /** Whether an event is as the schema says; what is wrong is in its `errors`. */
   readonly validate: ValidateFunction;
 }
@@ -37,7 +39,8 @@ export async function readEventSchema(path: string, key: string | undefined): Pr
   const ajv = new Ajv2020({ strict: false, logger: false });
   formats.default(ajv);
   try {
-    return { columns, validate: ajv.compile(schema as object) };
+    const document = schema as object;
+    return { columns, document, validate: ajv.compile(document) };
   } catch (cause) {
     throw new MillraceError('config', `${place}: ${cause instanceof Error ? cause.message : 'it is not a JSON Schema'}`, { cause });
   }

@@ -6,8 +6,13 @@ import { reachable, rowName, rowSchema, type Schema } from './schemas.ts';
 export interface DocumentOptions {
   readonly project: string;
   readonly version: string;
-  /** Paths and schemas of other parts of the gateway that the caller may use. */
-  readonly more?: readonly { readonly paths: Readonly<Record<string, Schema>>; readonly schemas?: Readonly<Record<string, Schema>> }[];
+  /** What other parts of the gateway have that the caller may use. */
+  readonly more?: readonly {
+    readonly paths: Readonly<Record<string, Schema>>;
+    readonly schemas?: Readonly<Record<string, Schema>>;
+    /** Beside the token. */
+    readonly securitySchemes?: Readonly<Record<string, Schema>>;
+  }[];
 }
 
 /** An OpenAPI document. */
@@ -41,6 +46,7 @@ export function openApiOf(views: readonly View[], { project, version, more = [] 
     components: {
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'A token of `millrace token create`, or a JWT of the identity provider.' },
+        ...Object.fromEntries(more.flatMap((part) => Object.entries(part.securitySchemes ?? {}))),
       },
       headers,
       responses: problems,

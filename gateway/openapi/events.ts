@@ -3,12 +3,14 @@ import { hasScope } from '../access/scopes.ts';
 import type { Caller } from '../caller.ts';
 import { changesDescription, changesParameters } from '../changes/openapi.ts';
 import { triggeredSchema, triggerParameters } from '../triggers/openapi.ts';
+import { ingestSection, type EventSchemas } from './ingest.ts';
 import { headerRefs, json, problemRefs } from './responses.ts';
 import type { Schema } from './schemas.ts';
 
 interface Section {
   readonly paths: Readonly<Record<string, Schema>>;
   readonly schemas: Readonly<Record<string, Schema>>;
+  readonly securitySchemes: Readonly<Record<string, Schema>>;
 }
 
 const detail = { type: 'object', required: ['at', 'message'], properties: { at: { type: 'string' }, message: { type: 'string' } } };
@@ -27,37 +29,6 @@ const accepted = {
     },
   },
 };
-
-function ingestPath(name: string): Schema {
-  const event = { type: 'object', description: 'As the schema of the connection says; one that is not is refused, and told by its place.' };
-  return {
-    post: {
-      tags: ['events'],
-      operationId: `ingest_${name}`,
-      summary: `Takes events of ${name}`,
-      description: 'Answered once the events are on disk; they are in the warehouse seconds later, each once.',
-      parameters: [
-        {
-          name: 'Idempotency-Key',
-          in: 'header',
-          description: 'The same for the same delivery of this caller.',
-          schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~][ -~]*$' },
-        },
-      ],
-      requestBody: {
-        required: true,
-        content: {
-          'application/json': { schema: { anyOf: [event, { type: 'array', items: event }] } },
-          'application/x-ndjson': { schema: { type: 'string' } },
-        },
-      },
-      responses: {
-        '202': json('Taken.', { $ref: '#/components/schemas/accepted' }, 'RateLimit', 'RateLimit-Policy'),
-        ...problemRefs('404', '413', '415', '422'),
-      },
-    },
-  };
-}
 
 const changes: Schema = {
   get: {
@@ -115,16 +86,20 @@ const graphql: Schema = {
 export function eventSection(
   { ingests, triggers }: Pick<GatewayDefinition, 'ingests' | 'triggers'>,
   caller: Pick<Caller, 'scopes'>,
+  schemas: EventSchemas,
 ): Section {
-  const names = ingests.map(({ connection }) => connection.name).filter((name) => hasScope(caller, `ingest:${name}`));
+  const taking = ingests
+    .filter(({ connection: { name } }) => hasScope(caller, `ingest:${name}`))
+    .map(({ connection }) => ingestSection(connection, schemas.get(connection.name)));
   const started = triggers.filter(({ name }) => hasScope(caller, `trigger:${name}`));
   return {
     paths: Object.fromEntries([
       ['/graphql', graphql],
-      ...names.map((name) => [`/ingest/${name}`, ingestPath(name)]),
+      ...taking.flatMap(({ paths }) => Object.entries(paths)),
       ...(hasScope(caller, 'changes') ? [['/changes', changes]] : []),
       ...started.map(({ name, run }) => [`/trigger/${name}`, triggerPath(name, run)]),
     ]),
-    schemas: { accepted },
+    schemas: { accepted, ...Object.fromEntries(taking.flatMap(({ schemas: of }) => Object.entries(of))) },
+    securitySchemes: Object.fromEntries(taking.flatMap(({ securitySchemes: of }) => Object.entries(of))),
   };
 }
