@@ -3,6 +3,7 @@ import type { PipelineDefinition, StreamDefinition } from '../schema/definition.
 import type { StreamPart } from '../schema/run.ts';
 import type { Stream } from '../schema/stream.ts';
 import { MillraceError } from '../schema/errors.ts';
+import { targetTable } from '../schema/target.ts';
 import { looseAttempt } from './attempt.ts';
 import { checkPipelineDefinition } from './check-definition.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -20,21 +21,8 @@ function matches(pattern: string, name: string): boolean {
   return expression.test(name) || expression.test(name.replace(/^public\./, ''));
 }
 
-/** The table that a stream without `into` is delivered to: the last part of its name, without a file's extension. */
-function tableOf(stream: string): string {
-  const base = stream.split('/').at(-1) ?? stream;
-  const name = /\.(csv|tsv|txt|json|jsonl|ndjson|parquet)(\.gz)?$/i.test(base)
-    ? base.replace(/\.\w+(\.gz)?$/, '')
-    : (base.split('.').at(-1) ?? base);
-  return name
-    .replaceAll('*', '')
-    .replace(/[-_. ]+$/, '')
-    .replaceAll(/[-. ]+/g, '_')
-    .toLowerCase();
-}
-
 function targetOf(pipeline: PipelineDefinition, definition: StreamDefinition, stream: string): StreamPart['target'] {
-  return { schema: pipeline.schema, table: definition.into ?? tableOf(stream) };
+  return { schema: pipeline.schema, table: definition.into ?? targetTable(stream) };
 }
 
 /** One part for a definition of tables per matching table; a glob of files is one stream. */

@@ -2,7 +2,7 @@ import type { GatewaySettings } from '../../schema/project-gateway.ts';
 import { suggestion, wrong, type Finding, type Path } from './finding.ts';
 import { isIngest, isLoopback, parseListen, wantsGateway } from './gateway-definitions.ts';
 import { secretFindings } from './references.ts';
-import { connectionNamed } from './rules-connection.ts';
+import { webhookFindings } from './rules-webhook.ts';
 import type { ProjectFile } from './schema.ts';
 
 const path: Path = ['gateway'];
@@ -76,20 +76,6 @@ function secretsFindings({ redis, mask_key: maskKey, triggers = {} }: GatewaySet
 /** Whether a place in the file takes a secret of the gateway. */
 export function isGatewaySecret([top, ...rest]: Path): boolean {
   return top === 'gateway' && /^(?:mask_key|redis url|triggers \S+ verify secret)$/.test(rest.join(' '));
-}
-
-function webhookFindings(project: ProjectFile, { webhooks = {} }: GatewaySettings): readonly Finding[] {
-  return Object.entries(webhooks).flatMap(([name, { to }]) => {
-    const place: Path = [...path, 'webhooks', name, 'to'];
-    const connection = connectionNamed(project, to);
-    if (connection === undefined) {
-      return [wrong(place, `names the connection "${to}", which is not there.${suggestion(to, Object.keys(project.connections))}`)];
-    }
-    if (connection.type !== 'webhook')
-      return [wrong(place, `names "${to}", a ${connection.type} connection; commits are told to a webhook connection.`)];
-    if (connection.secret !== undefined) return [];
-    return [wrong(place, `names "${to}", which has no "secret": give it one by reference, so that who is told can tell who tells.`)];
-  });
 }
 
 function triggerFindings({ pipelines, models, syncs }: ProjectFile, { triggers = {} }: GatewaySettings): readonly Finding[] {

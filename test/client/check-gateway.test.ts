@@ -129,7 +129,7 @@ apis:
     assert.match(api?.problems.join() ?? '', /^key: of 3 rows, 3 share "id" .* mend the model's query$/);
   });
 
-  it('says who makes a dataset that is not there yet, and says it once', async () => {
+  it('says who makes a dataset that is not there yet, once, and the nearest where nobody does', async () => {
     const text = `project: checked
 connections:
   warehouse: { type: postgres, url: "\${env:CHECK_GATEWAY_URL}" }
@@ -140,7 +140,8 @@ models:
   sums: { warehouse: warehouse, sql: "SELECT 1 AS id", build: table, into: fresh.sums, key: id }
 apis:
   orders: { dataset: fresh.orders, key: id, relations: { sums: { api: sums, on: id } }, roles: { a: { fields: all } } }
-  sums: { model: sums, roles: { a: { fields: all } } }`;
+  sums: { model: sums, roles: { a: { fields: all } } }
+  typo: { dataset: fresh.oders, key: id, roles: { a: { fields: all } } }`;
     const { gateway, pipelines, models } = toDefinitions(await load(text));
     assert.ok(gateway);
     const makers = {
@@ -148,7 +149,7 @@ apis:
       models: [...models.values()].map(({ definition }) => definition),
     };
     const problems = (await checkGateway(gateway, makers)).flatMap((one) => one.problems);
-    assert.equal(problems.length, 2, problems.join('\n'));
+    assert.equal(problems.length, 3, problems.join('\n'));
     assert.match(problems[0] ?? '', /"fresh\.orders" does not exist.*It is made by the first run of nightly: millrace run nightly$/);
     assert.match(problems[1] ?? '', /It is made by the first run of sums: millrace run sums$/);
   });
