@@ -64,6 +64,17 @@ function namesOf({ apis, ingests, triggers }: GatewayDefinition, kind: string): 
   return kind === 'trigger' ? triggers.map(({ name }) => name) : undefined;
 }
 
+/** A sender that signs needs no token, and none stands for its signature. */
+function assertUnsigned({ ingests }: GatewayDefinition, scope: string): void {
+  const meant = ingests.filter(({ connection: { name } }) => scope === 'ingest' || scope === `ingest:${name}`);
+  const signed = meant.filter(({ connection: { settings } }) => settings['verify'] !== undefined).map(({ connection }) => connection.name);
+  if (signed.length === 0 || signed.length < meant.length) return;
+  throw new MillraceError(
+    'config',
+    `Events of ${signed.join(', ')} are taken with the signature of their sender alone ("verify"): no token is needed there, and none would do. Give the sender the address /ingest/${signed[0]} and the secret; to post with a token, take "verify" out, or add an ingest connection without it.`,
+  );
+}
+
 function assertScope(gateway: GatewayDefinition, scope: string, role: string | undefined): void {
   const [kind = '', ...rest] = scope.split(':');
   const name = rest.join(':');
@@ -79,6 +90,7 @@ function assertScope(gateway: GatewayDefinition, scope: string, role: string | u
       throw new MillraceError('config', `The scope "${scope}" names "${name}", which is not there.${suggestion(name, known)}`);
     }
   }
+  assertUnsigned(gateway, scope);
   if (role === undefined && (kind === 'api' || kind === 'changes')) {
     throw new MillraceError('config', `The scope "${scope}" reads, and what is seen goes by the role: give --role.`);
   }

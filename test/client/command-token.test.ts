@@ -87,6 +87,30 @@ describe('millrace token', () => {
     refused({ role: 'support', expires: 'soon' }, /--expires is soon: it must be a duration such as 90d/);
   });
 
+  it('makes none for events that their sender signs: it would open nothing', async () => {
+    const taking = (settings: string): string =>
+      project.replace(
+        'models:',
+        `  payments: { type: ingest, schema: ./event.json, verify: { kind: stripe, secret: "\${env:STRIPE_SECRET}" } }
+  clicks: { type: ingest, schema: ./event.json${settings} }
+pipelines:
+  payments: { from: payments, to: warehouse.landed, streams: { payments: { mode: append } } }
+  clicks: { from: clicks, to: warehouse.landed, streams: { clicks: { mode: append } } }
+models:`,
+      );
+    const grantIn = async (text: string, scope: string) => {
+      const { gateway: found } = toDefinitions(await load(text));
+      assert.ok(found);
+      return grantOf(found, { scope: [scope], expires: '90d' }, now);
+    };
+    const signs = /Events of payments are taken with the signature of their sender .* no token is needed there.*\/ingest\/payments/;
+    await assert.rejects(grantIn(taking(''), 'ingest:payments'), { code: 'config', message: signs });
+    assert.deepEqual((await grantIn(taking(''), 'ingest:clicks')).scopes, ['ingest:clicks']);
+    assert.deepEqual((await grantIn(taking(''), 'ingest')).scopes, ['ingest']);
+    const allSigned = taking(', verify: { kind: github, secret: "${env:GITHUB_SECRET}" }');
+    await assert.rejects(grantIn(allSigned, 'ingest'), { code: 'config', message: /Events of payments, clicks are taken/ });
+  });
+
   it('knows the claims that rows go by and a token lacks', () => {
     const claim = [{ left: 'regions', right: 'emea' }];
     assert.deepEqual([...missingClaims(gateway.apis, grant({ role: 'support', claim }))], [['team', ['customers', 'orders']]]);
