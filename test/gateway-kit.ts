@@ -214,7 +214,7 @@ export async function openTestGateway(settings: TestGatewaySettings): Promise<Te
   }
 }
 
-/** Waits until a condition holds; the time-out of the test is the limit. */
+/** Waits until a condition holds; the time-out of the test is the limit. It asks ever more slowly: an API allows 600 requests a minute. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => void setTimeout(resolve, 10));
+  for (let wait = 10; !(await holds()); wait = Math.min(wait * 1.2, 110)) await new Promise((resolve) => void setTimeout(resolve, wait));
 }

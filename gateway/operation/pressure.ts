@@ -8,13 +8,16 @@ export interface Pressure extends Disposable {
 const resolution = 10;
 const interval = 500;
 
-/** High while the mean delay of the event loop was above `limit` milliseconds in the last half second. */
+/** High while the mean delay of the event loop was above `limit` milliseconds in each of the last two half seconds: one pause alone is soon over. */
 export function watchPressure(limit = 250): Pressure {
   const delays = monitorEventLoopDelay({ resolution });
   delays.enable();
+  let wasHigh = false;
   let isHigh = false;
   const timer = setInterval(() => {
-    isHigh = delays.mean / 1e6 - resolution > limit;
+    const isNow = delays.mean / 1e6 - resolution > limit;
+    isHigh = isNow && wasHigh;
+    wasHigh = isNow;
     delays.reset();
   }, interval);
   timer.unref();

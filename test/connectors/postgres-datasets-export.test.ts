@@ -136,6 +136,6 @@ describe('exports of datasets from PostgreSQL', () => {
   };
   const nothingRuns = async (): Promise<void> => await until(async () => (await running()) === 0);
   const until = async (condition: () => Promise<boolean>): Promise<void> => {
-    for (const end = Date.now() + 10_000; !(await condition());) assert.ok(Date.now() < end, 'waited for 10 s');
+    for (const end = Date.now() + 30_000; !(await condition());) assert.ok(Date.now() < end, 'waited for 30 s');
   };
 });

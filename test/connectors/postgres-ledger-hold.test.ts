@@ -82,7 +82,7 @@ describe('books of syncs: hold and outcomes', () => {
           `SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()`,
         )
       )[0]?.[0];
-    for (const end = Date.now() + 10_000; (await waits()) === '0' && Date.now() < end;);
+    for (const end = Date.now() + 30_000; (await waits()) === '0' && Date.now() < end;);
     assert.equal(taken, false);
     await slow.query('COMMIT');
     await hold;

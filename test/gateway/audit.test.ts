@@ -20,7 +20,7 @@ describe('audit log of the gateway', () => {
     for (const no of [1, 2, 3]) audit.add(entry(no));
     assert.equal(books.entries.length, 0);
     await until(() => books.entries.length === 3, 'entries');
-    assert.ok(performance.now() - since < 2_000);
+    assert.ok(performance.now() - since < 5_000);
     assert.deepEqual(
       books.entries.map(({ at, ...rest }) => [rest, at instanceof Date]),
       [1, 2, 3].map((no) => [{ ...entry(no), project: 'shop' }, true]),
@@ -146,8 +146,14 @@ describe('audit log of the gateway', () => {
       assert.equal((await server.ask('/api/customers', token)).status, 200);
       assert.equal(await books.revokeToken('shop', id), true);
       const since = performance.now();
-      await until(async () => (await server.ask('/api/customers', token)).status === 401, 'refusal');
-      assert.ok(performance.now() - since < 1_000);
+      let asked = since;
+      await until(async () => {
+        const begun = performance.now();
+        const isRefused = (await server.ask('/api/customers', token)).status === 401;
+        if (!isRefused) asked = begun;
+        return isRefused;
+      }, 'refusal');
+      assert.ok(asked - since < 1_000, 'who asked later was let in');
     });
   });
 });

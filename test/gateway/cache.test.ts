@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { Redis } from 'ioredis';
 import type { Datasets } from '../../connectors/datasets.ts';
 import { connectorOf } from '../../connectors/registry.ts';
 import type { GatewayOptions } from '../../gateway/open.ts';
@@ -80,7 +79,8 @@ describe('kept answers', () => {
     await gateway.announce('marts.customers');
     const began = performance.now();
     await until(async () => (await gateway.get(path, { token: analyst })).text !== first.text);
-    assert.ok(performance.now() - began < 1000);
+    // It would be an hour.
+    assert.ok(performance.now() - began < 15_000);
     await gateway.sql(`UPDATE marts.customers SET region = 'US' WHERE id = 2`);
   });
 
@@ -246,16 +246,21 @@ describe('answers that gateways share', () => {
     await using first = await open(one, shared());
     await using second = await open(two, shared(first.database));
     const token = await first.token({ role: 'analyst' });
-    const { text } = await first.get('/api/customers', { token });
-    const keeper = new Redis(redis?.url ?? '');
-    await until(async () => (await keeper.dbsize()) > 0);
-    keeper.disconnect();
-    assert.equal((await second.get('/api/customers', { token })).text, text);
-    assert.deepEqual([one.reads, two.reads], [1, 0]);
+    let path = '';
+    let limit = 10;
+    // Nobody waits for a Redis that isn't connected yet or slow: then both read.
+    await until(async () => {
+      path = `/api/customers?limit=${(limit += 1)}`;
+      const [ofOne, ofTwo] = [one.reads, two.reads];
+      const { text } = await first.get(path, { token });
+      assert.equal((await second.get(path, { token })).text, text);
+      assert.equal(one.reads, ofOne + 1);
+      return two.reads === ofTwo;
+    });
     await first.sql(`INSERT INTO marts.customers VALUES (4, 'Barbara', 'US')`);
     await first.announce('marts.customers');
     for (const gateway of [first, second]) {
-      await until(async () => (await gateway.get('/api/customers', { token })).json.data.length === 3);
+      await until(async () => (await gateway.get(path, { token })).json.data.length === 3);
     }
   });
 
@@ -272,7 +277,12 @@ describe('answers that gateways share', () => {
     for (let time = 0; time < 5; time += 1) assert.equal(await get(), 200);
     await redis?.start();
     assert.equal(await get(), 200);
-    const warned = gateway.log.filter(({ level, message }) => level === 'warn' && message.includes('shared answers'));
-    assert.equal(warned.length, 1);
+    // Once each time that it is lost, not for each request: what is slow may be found again in between.
+    const told = gateway.log.filter(({ message }) => message.includes('are shared') || message.includes('shared answers'));
+    assert.ok(told.length > 0);
+    assert.deepEqual(
+      told.map(({ level }) => level),
+      told.map((_, no) => (no % 2 === 0 ? 'warn' : 'info')),
+    );
   });
 });

@@ -73,8 +73,10 @@ describe('the gateway: changes', function () {
     for (let n = 0; n < 12; n++) {
       await askAndLeave(gateway.address, '/changes', token);
     }
-    await using stream = await followChanges(gateway.address, '/changes', token);
-    assert.equal(stream.status, 200);
+    await until(async () => {
+      await using stream = await followChanges(gateway.address, '/changes', token);
+      return stream.status === 200;
+    });
   });
 
   it('shows a role only its own APIs, without the number of rows where it does not see all', async () => {
@@ -196,13 +198,14 @@ describe('the gateway: streams of changes end and come back', function () {
   it('ends within seconds when the token is revoked or expires', async () => {
     await using gateway = await withTimes({ recheck: 200 });
     const token = await tokenOf(gateway);
-    const soon = await gateway.token({ role: 'analyst', scopes: ['changes'], expiresAt: new Date(Date.now() + 1_000) });
+    const soon = await gateway.token({ role: 'analyst', scopes: ['changes'] });
     await using stream = await followChanges(gateway.address, '/quick', token);
     await using short = await followChanges(gateway.address, '/quick', soon);
     await until(() => stream.cursor !== '' && short.cursor !== '');
+    await gateway.sql(`UPDATE _millrace.api_tokens SET expires_at = now() WHERE id = $1`, [/^mr_([^_]+)_/.exec(soon)?.[1]]);
     await gateway.books.revokeToken(gateway.definition.project, /^mr_([^_]+)_/.exec(token)?.[1] ?? '');
     assert.deepEqual(await Promise.all([stream.ended, short.ended]), ['end', 'end']);
-    assert.equal((await gateway.get('/quick', { token })).status, 401);
+    await until(async () => (await gateway.get('/quick', { token })).status === 401);
   });
 
   it('ends when the gateway drains, and what comes meanwhile is told by the next gateway: nothing is missing, in order', async () => {

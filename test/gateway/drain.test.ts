@@ -52,7 +52,7 @@ async function send(
 
 describe('a gateway that is closed', () => {
   it('says so first, while it still takes requests', async () => {
-    await using gateway = await openSlow(new Slow(), 5000, 300);
+    await using gateway = await openSlow(new Slow(), 5000, 1500);
     assert.deepEqual((await gateway.get('/readyz')).json, { status: 'ready', reasons: [] });
     const closed = gateway.close();
     const { status, json } = await gateway.get('/readyz');
@@ -64,7 +64,7 @@ describe('a gateway that is closed', () => {
 
   it('lets what is under way end, tells streams to end, and closes connections that are kept open', async () => {
     const slow = new Slow();
-    await using gateway = await openSlow(slow);
+    await using gateway = await openSlow(slow, 50_000);
     const agent = new Agent({ keepAlive: true });
     const idle = await send(gateway.address, '/healthz', agent);
     await idle.text();
@@ -79,7 +79,7 @@ describe('a gateway that is closed', () => {
     assert.equal(await text(), '{"done":true}');
     const began = performance.now();
     await closed;
-    assert.ok(performance.now() - began < 1000);
+    assert.ok(performance.now() - began < 20_000, 'not cut off');
     agent.destroy();
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { auditServer } from 'graphql-http';
+import { until } from '../gateway-kit.ts';
 import { openShop, type Shop } from './graphql-kit.ts';
 
 const query = '{ customersByKey(customer_id: "2") { name } }';
@@ -65,7 +66,7 @@ describe('GraphQL over HTTP', () => {
     await shop.sql("UPDATE marts.customers SET name = 'Changed' WHERE customer_id = 2");
     assert.equal(await name(), 'Name 2');
     await shop.announce('marts.customers');
-    while ((await name()) !== 'Changed') await new Promise((resolve) => void setImmediate(resolve));
+    await until(async () => (await name()) === 'Changed');
     await shop.sql("UPDATE marts.customers SET name = 'Name 2' WHERE customer_id = 2");
     await shop.announce('marts.customers');
   });

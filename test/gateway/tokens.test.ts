@@ -63,9 +63,11 @@ describe('tokens of the gateway', () => {
     it('are looked up once in half a second, however many ask', async () => {
       const token = server.books.add();
       const before = server.books.lookups;
+      const since = performance.now();
       const answers = await Promise.all(Array.from({ length: 40 }, async () => await server.ask('/api/customers', token)));
       assert.ok(answers.every(({ status }) => status === 200));
-      assert.equal(server.books.lookups, before + 1);
+      const lookups = server.books.lookups - before;
+      assert.ok(lookups >= 1 && lookups <= 1 + (performance.now() - since) / 500, `${lookups}`);
     });
 
     it('that were revoked are refused within a second', async () => {
@@ -73,8 +75,14 @@ describe('tokens of the gateway', () => {
       assert.equal((await server.ask('/api/customers', token)).status, 200);
       server.books.change(token, { revokedAt: new Date() });
       const since = performance.now();
-      await until(async () => (await server.ask('/api/customers', token)).status === 401, 'refusal');
-      assert.ok(performance.now() - since < 1_000);
+      let asked = since;
+      await until(async () => {
+        const begun = performance.now();
+        const isRefused = (await server.ask('/api/customers', token)).status === 401;
+        if (!isRefused) asked = begun;
+        return isRefused;
+      }, 'refusal');
+      assert.ok(asked - since < 1_000, 'who asked later was let in');
     });
 
     it('that have expired are refused at that moment, also while they are kept', async () => {
@@ -83,7 +91,7 @@ describe('tokens of the gateway', () => {
       assert.equal(status, 401);
       assert.equal(body['detail'], 'The token has expired.');
       assert.equal(headers.get('www-authenticate'), 'Bearer realm="millrace", error="invalid_token"');
-      const soon = server.books.add({ expiresAt: new Date(Date.now() + 200) });
+      const soon = server.books.add({ expiresAt: new Date(Date.now() + 1_000) });
       assert.equal((await server.ask('/api/customers', soon)).status, 200);
       await until(async () => (await server.ask('/api/customers', soon)).status === 401, 'end of the token');
     });
