@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration } from './quantity.ts';
+import { duration, unlike } from './quantity.ts';
 
 /** What a setting of an API is when the file doesn't give it. */
 export const apiDefaults = {
@@ -39,8 +39,11 @@ export function parseRate(text: string): Rate | undefined {
   return per === undefined || requests < 1 ? undefined : { requests, per };
 }
 
-export const rate = (): z.ZodString =>
-  z.string().refine((text) => parseRate(text) !== undefined, 'must be a rate such as "600/min", "20/s" or "10000/hour"');
+const wrongRate = unlike('a rate', 'such as "600/min", "20/s" or "10000/hour"', (amount) =>
+  ['/s', '/min'].map((unit) => amount + unit).filter((text) => parseRate(text) !== undefined),
+);
+
+export const rate = (): z.ZodString => z.string({ error: wrongRate }).refine((text) => parseRate(text) !== undefined, { error: wrongRate });
 
 const maskKinds = ['hash', 'redact', 'null'] as const;
 

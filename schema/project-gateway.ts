@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { rate } from './project-api.ts';
-import { duration, size } from './quantity.ts';
+import { duration, size, unlike } from './quantity.ts';
 import { signatureSettings } from './signature.ts';
 
 /** What a setting of the gateway is when the file doesn't give it. */
@@ -59,11 +59,13 @@ export const triggerSettings = z
   })
   .describe('Starts a run when something is posted to `/trigger/<name>`: with a signature, or a token of the scope `trigger:<name>`.');
 
+const notListen = unlike('an address and a port', 'as in "127.0.0.1:8088"', (port) => [`127.0.0.1:${port}`]);
+
 export const gatewaySettings = z
   .strictObject({
     listen: z
-      .string()
-      .regex(/^(\[[^\]]+\]|[^:]+):\d{1,5}$/, 'must be an address and a port, as in "127.0.0.1:8088"')
+      .string({ error: notListen })
+      .regex(/^(\[[^\]]+\]|[^:]+):\d{1,5}$/, { error: notListen })
       .meta({
         description: 'Address and port. Other addresses than this machine itself want `tls`, or `behind_proxy`.',
         default: gatewayDefaults.listen,

@@ -61,38 +61,68 @@ export function accepted(parse: (text: string) => number | undefined, text: stri
   return value;
 }
 
+/** What is wrong with a value that is none: what to write in its place, where it is a bare number. */
+export function unlike(what: string, example: string, remedies: (amount: string) => readonly string[]) {
+  return ({ input }: { readonly input?: unknown }): string | undefined => {
+    if (input === undefined) return undefined;
+    const bare = (typeof input === 'number' && input >= 0) || (typeof input === 'string' && /^\s*\d+(\.\d+)?\s*$/.test(input));
+    const [first, ...others] = bare ? remedies(String(input).trim()) : [];
+    if (first === undefined) return `must be ${what} ${example}`;
+    const given = typeof input === 'number' ? `the number ${input}` : JSON.stringify(input);
+    return `must be ${what}, not ${given}: write ${[first, ...others].join(' or ')}`;
+  };
+}
+
+const withUnits = (amount: string, units: readonly string[], parse: (text: string) => number | undefined): readonly string[] =>
+  units.map((unit) => amount + unit).filter((text) => parse(text) !== undefined);
+
+/** A text with a unit, read by `parse`. */
+function quantity(
+  what: string,
+  example: string,
+  { parse, units }: { readonly parse: (text: string) => number | undefined; readonly units: readonly string[] },
+): z.ZodString {
+  const error = unlike(what, example, (amount) => withUnits(amount, units, parse));
+  return z.string({ error }).refine((text) => parse(text) !== undefined, { error });
+}
+
+const likeDuration = 'such as "15 minutes", "90s" or "1h 30m"';
+
 /** A duration as people write it. */
-export function duration(): z.ZodString {
-  return z.string().refine((text) => parseDuration(text) !== undefined, 'must be a duration such as "15 minutes", "90s" or "1h 30m"');
+export const duration = (): z.ZodString => quantity('a duration', likeDuration, { parse: parseDuration, units: ['s', 'm', 'd'] });
+
+/** Durations of a second or more. */
+function parseLong(text: string): number | undefined {
+  const found = parseDuration(text);
+  return found === undefined || found < 1000 ? undefined : found;
 }
 
 /** A duration of a second or more. */
 export function atLeastSecond(): z.ZodString {
-  return duration().refine((text) => (parseDuration(text) ?? 1000) >= 1000, 'must be at least "1s"');
+  const wrong = unlike('a duration', likeDuration, (amount) => withUnits(amount, ['s', 'm', 'h'], parseLong));
+  return z.string({ error: wrong }).refine((text) => parseLong(text) !== undefined, {
+    error: ({ input }) => (typeof input === 'string' && parseDuration(input) !== undefined ? 'must be at least "1s"' : wrong({ input })),
+  });
 }
 
 /** `hourly`, `daily`, `weekly`, or a duration. */
-export function cadence(): z.ZodString {
-  return z
-    .string()
-    .refine((text) => parseCadence(text) !== undefined, 'must be "hourly", "daily", "weekly" or a duration such as "6 hours"');
-}
+export const cadence = (): z.ZodString =>
+  quantity('"hourly", "daily", "weekly" or a duration', 'such as "6 hours"', { parse: parseCadence, units: ['m', 'h', 'd'] });
 
 /** A size in bytes as people write it. */
-export function size(): z.ZodString {
-  return z.string().refine((text) => parseSize(text) !== undefined, 'must be a size such as "64 MB"');
-}
+export const size = (): z.ZodString => quantity('a size', 'such as "64 MB"', { parse: parseSize, units: ['B', 'KB', 'MB'] });
 
 /** A percentage as people write it. */
 export function percentage(): z.ZodString {
-  return z
-    .string({ error: ({ input }) => (typeof input === 'number' ? numberAsShare(input) : undefined) })
-    .refine((text) => parseShare(text) !== undefined, 'must be a percentage from "0%" to "100%"');
+  const error = unlike('a percentage', 'from "0%" to "100%"', asShare);
+  return z.string({ error }).refine((text) => parseShare(text) !== undefined, { error });
 }
 
-function numberAsShare(number: number): string | undefined {
-  const percent = number > 0 && number < 1 ? Number((number * 100).toPrecision(12)) : number;
-  return percent >= 0 && percent <= 100 ? `must be a percentage, not the number ${number}: write ${percent}%` : undefined;
+/** `5%` for 5, and for 0.05. */
+function asShare(amount: string): readonly string[] {
+  const number = Number(amount);
+  const percent = `${number > 0 && number < 1 ? Number((number * 100).toPrecision(12)) : number}%`;
+  return parseShare(percent) === undefined ? [] : [percent];
 }
 
 /** The share of `2%` or `> 2%`. */
@@ -102,5 +132,6 @@ export function parseAbove(text: string): number | undefined {
 
 /** A share that is to be exceeded: `> 2%`, or `2%`. */
 export function above(): z.ZodString {
-  return z.string().refine((text) => parseAbove(text) !== undefined, 'must be a percentage such as "> 2%"');
+  const error = unlike('a percentage', 'such as "> 2%"', asShare);
+  return z.string({ error }).refine((text) => parseAbove(text) !== undefined, { error });
 }

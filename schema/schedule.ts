@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { accepted, atLeastSecond, duration, parseDuration } from './quantity.ts';
+import { accepted, atLeastSecond, duration, parseDuration, unlike } from './quantity.ts';
 
 /** When a pipeline, model or sync runs by itself, with every default filled in. Times in milliseconds. */
 export type Schedule = {
@@ -69,7 +69,11 @@ function parseEvery(text: string): number | undefined {
   return every !== undefined && every >= 1000 ? every : undefined;
 }
 
-const cron = z.string().refine(isCron, 'must be five cron fields such as "0 5 * * 1-5": minute, hour, day of month, month, day of week');
+const notCron = unlike('five cron fields', 'such as "0 5 * * 1-5": minute, hour, day of month, month, day of week', () => []);
+const cron = z.string({ error: notCron }).refine(isCron, { error: notCron });
+
+const everyMinutes = (amount: string): readonly string[] =>
+  [`every ${amount} minutes`, `every ${amount} hours`].filter((text) => parseEvery(text) !== undefined);
 const spread = {
   jitter: duration().describe('Each start is put off by a random time up to this. Default: none.').optional(),
   catch_up: duration()
@@ -96,11 +100,12 @@ export const intervalSchedule = z
   .strictObject({ every: atLeastSecond().describe('Time from start to start.'), ...spread })
   .describe('Starts at a fixed interval.');
 
-const intervalOrCron = z.string().refine((text) => parseEvery(text) !== undefined || isCron(text), {
+const notSchedule = unlike('"every 15 minutes" or five cron fields', 'such as "0 5 * * 1-5"', everyMinutes);
+const intervalOrCron = z.string({ error: notSchedule }).refine((text) => parseEvery(text) !== undefined || isCron(text), {
   error: ({ input }) =>
     input === 'continuous'
       ? 'is "continuous", which only syncs can be: write "every 15 minutes" or five cron fields'
-      : 'must be "every 15 minutes" or five cron fields such as "0 5 * * 1-5"',
+      : notSchedule({ input }),
 });
 
 export const scheduleSettings = z
@@ -119,14 +124,13 @@ export const continuousSchedule = z
   })
   .describe('Starts when the model has changed.');
 
+const notSyncSchedule = unlike('"continuous", "every 15 minutes" or five cron fields', 'such as "0 5 * * 1-5"', everyMinutes);
+
 export const syncScheduleSettings = z
   .union([
     z
-      .string()
-      .refine(
-        (text) => text === 'continuous' || parseEvery(text) !== undefined || isCron(text),
-        'must be "continuous", "every 15 minutes" or five cron fields such as "0 5 * * 1-5"',
-      ),
+      .string({ error: notSyncSchedule })
+      .refine((text) => text === 'continuous' || parseEvery(text) !== undefined || isCron(text), { error: notSyncSchedule }),
     continuousSchedule,
     cronSchedule,
     intervalSchedule,

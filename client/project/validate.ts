@@ -169,9 +169,15 @@ function unionFindings(alternatives: readonly (readonly Issue[])[], path: Path, 
   return (unknown.length > 0 ? unknown : meant).flatMap((issue) => findingsOf(issue, path, reader));
 }
 
+/** A sentence of this file, and none that a schema has of its own. */
+const isOurs = (message: string): boolean =>
+  message === 'is missing' || Object.values(nouns).some((noun) => message.startsWith(`must be ${noun}`));
+
 function mismatch(issues: readonly Issue[], path: Path, { data }: Reader): Finding {
-  const expected = issues.flatMap(expectedNouns);
   const input = propertyAt(data, path);
+  const quantity = issues.find((issue) => issue.code === 'invalid_type' && issue.path.length === 0 && !isOurs(issue.message));
+  if (quantity !== undefined && input !== undefined) return { path, at: 'value', message: quantity.message };
+  const expected = issues.flatMap(expectedNouns);
   const message = input === undefined ? `is missing: ${either([...new Set(expected)])}` : typeSentence(expected, input);
   return { path, at: 'value', message, wantsText: expected.includes('text') };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, parseDuration } from '../../schema/quantity.ts';
+import { duration, parseDuration, unlike } from '../../schema/quantity.ts';
 import type { Limits } from './stores.ts';
 
 /** Requests and milliseconds of `190 per 10s` or `400 per minute`; undefined when it isn't a rate. */
@@ -66,6 +66,8 @@ export const authSettings = z
   .describe('How requests are authorized.');
 export type AuthSettings = z.infer<typeof authSettings>;
 
+const notRate = unlike('a rate', 'such as "190 per 10s" or "400 per minute"', (amount) => [`${amount} per second`, `${amount} per minute`]);
+
 /** Parts of a connection's settings that every application over HTTP has, to be spread into its own. */
 export const httpParts = {
   allow_private: z.boolean().meta({ description: 'Whether addresses may be in a private network.', default: false }).optional(),
@@ -73,8 +75,8 @@ export const httpParts = {
     .meta({ description: 'How long one request may take, from connecting to the last byte of its answer.', default: '30s' })
     .optional(),
   rate: z
-    .string()
-    .refine((text) => parseRate(text) !== undefined, 'must be a rate such as "190 per 10s" or "400 per minute"')
+    .string({ error: notRate })
+    .refine((text) => parseRate(text) !== undefined, { error: notRate })
     .describe('Requests in a time that all workers together keep to, where it differs from what the application is known to allow.')
     .optional(),
   concurrency: z.int().min(1).max(1000).describe('Requests under way at the same time, of all workers together.').optional(),

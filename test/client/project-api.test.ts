@@ -291,7 +291,7 @@ describe('project file: errors of apis', () => {
       ['model: keyless\nroles: { a: { fields: all } }', 'customers:', /needs "key", here or in the model "keyless"/],
       [`${plain}\nlimit: { default: 20, max: 10 }`, 'limit:', /limit\.default is more than "max", which is 10/],
       [`${plain}\nrate: { al: 5/min }`, 'rate:', /rate\.al is no role of this API\. Did you mean "all"\?/],
-      [`${plain}\nrate: { all: 5 }`, 'rate:', /rate\.all must be text/],
+      [`${plain}\nrate: { all: 5 }`, 'rate:', /rate\.all must be a rate, not the number 5: write 5\/s or 5\/min/],
     ];
     for (const [settings, line, message] of cases) assert.match(await only(apiProject(settings), line), message);
   });

@@ -144,7 +144,7 @@ describe('project file: errors', () => {
       ['schedule: { cron: "0 5 * * *", timezone: Europe/Berln }', /timezone must be a time zone/],
       ['schedule: { cron: "0 5 * * *", timezon: UTC }', /timezon is not known\. Did you mean "timezone"/],
       ['heartbeat_timeout: 10ms', /must be at least "1s"/],
-      ['partition_size: 64', /partition_size must be text, not the number 64/],
+      ['partition_size: 64', /partition_size must be a size, not the number 64: write 64B or 64KB or 64MB$/],
       ['parallel: { streams: 0 }', /parallel\.streams must be at least 1/],
       ['alerts: opps', /names the connection "opps".*Did you mean "ops"/],
       ['alerts: shop', /alerts go to a webhook connection/],
