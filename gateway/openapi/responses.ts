@@ -60,7 +60,7 @@ export const problems: Readonly<Record<string, Response>> = {
   '400': problem('Something in the request is wrong: `errors` says each.'),
   '401': problem('The token is missing, unknown, expired or revoked.', 'WWW-Authenticate'),
   '403': problem('The token lacks a scope or a claim.', 'WWW-Authenticate'),
-  '404': problem('It is not there, or not for this role.'),
+  '404': problem('It is not there, not for this role, or not published yet.'),
   '410': problem('What is behind the cursor is kept no longer.'),
   '405': problem('Not a method of this path.', 'Allow'),
   '406': problem('None of the types that are accepted is given.'),

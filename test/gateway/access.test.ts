@@ -189,10 +189,10 @@ describe('access to the gateway', () => {
 
     it('are the same object for a role until a shape changes', () => {
       const changing = catalog();
-      const first = viewFor({ catalog: changing }, 'customers', caller('support'));
-      assert.equal(viewFor({ catalog: changing }, 'customers', caller('support', ['api:customers'])), first);
+      const first = viewFor({ catalog: changing, definition }, 'customers', caller('support'));
+      assert.equal(viewFor({ catalog: changing, definition }, 'customers', caller('support', ['api:customers'])), first);
       changing.generation++;
-      assert.notEqual(viewFor({ catalog: changing }, 'customers', caller('support')), first);
+      assert.notEqual(viewFor({ catalog: changing, definition }, 'customers', caller('support')), first);
     });
 
     it('of a hidden API and of none are refused in the same words', () => {
@@ -204,7 +204,7 @@ describe('access to the gateway', () => {
         ['customers', 'constructor'],
       ].map(([name = '', role]) => {
         try {
-          return viewFor({ catalog: catalog() }, name, caller(role));
+          return viewFor({ catalog: catalog(), definition }, name, caller(role));
         } catch (error) {
           return error instanceof Problem ? [error.status, error.title, error.message, error.headers] : error;
         }
@@ -212,9 +212,27 @@ describe('access to the gateway', () => {
       for (const problem of problems) assert.deepEqual(problem, [404, 'Not found', 'There is no API of that name here.', {}]);
     });
 
+    it('of an API that waits for its dataset says so, to roles that have a part in it alone', () => {
+      const empty: Catalog = { generation: 1, apis: [], api: () => undefined };
+      const refusal = (name: string, role: string): unknown => {
+        try {
+          return viewFor({ catalog: empty, definition }, name, caller(role));
+        } catch (error) {
+          return error instanceof Problem ? [error.status, error.title, error.message] : error;
+        }
+      };
+      const [status, title, message] = [refusal('customers', 'support')].flat();
+      assert.deepEqual([status, title], [404, 'Not published yet']);
+      assert.match(
+        String(message),
+        /^The API customers is not published yet: its dataset \S+ is not in the warehouse .* within seconds of its first load/,
+      );
+      assert.deepEqual(refusal('secrets', 'support'), [404, 'Not found', 'There is no API of that name here.']);
+    });
+
     it('want the scope of their API, whether it is there or not', () => {
       for (const name of ['customers', 'secrets', 'nothing']) {
-        assert.throws(() => viewFor({ catalog: catalog() }, name, caller('support', ['api:other'])), { status: 403 }, name);
+        assert.throws(() => viewFor({ catalog: catalog(), definition }, name, caller('support', ['api:other'])), { status: 403 }, name);
       }
     });
 
