@@ -2,6 +2,7 @@ import type { DatasetColumn, DatasetShape, DatasetSource, Mask, RowRule } from '
 import type { ApiDefinition, RelationDefinition, RoleDefinition } from '../schema/gateway-definition.ts';
 import type { Caller } from './caller.ts';
 import { shapeOfRelation, type Catalog, type PublishedApi } from './catalog.ts';
+import { wantsList, wantsOne } from './list-claims.ts';
 import { Problem } from './problem.ts';
 
 /** A column as a role sees it; a masked one is shown and nothing else. */
@@ -148,17 +149,22 @@ const claimReference = /\$\{claim:([^}]+)\}/g;
 /** Names of the claims that a rule uses. */
 export const claimsOf = (rows: string): readonly string[] => [...rows.matchAll(claimReference)].map(([, name = '']) => name);
 
-/** What stands before a claim that is compared with as a list: a single value is a list of one there, never an array's text. */
-const wantsList = /\b(any|some|all)\s*\(\s*$/i;
-
-/** The view's condition on rows for this caller. Throws 403 when the token lacks a claim that it needs: nothing is shown then. */
+/** The view's condition on rows for this caller. Throws 403 when the token lacks a claim that it needs, or has a list for it where one value is compared: nothing is shown then. */
 export function rulesOf(view: View, caller: Pick<Caller, 'claims'>): readonly RowRule[] {
   if (view.rows === undefined) return [];
   const parts = view.rows.split(/\$\{claim:[^}]+\}/);
   const values = claimsOf(view.rows).map((name, at) => {
     const value = Object.hasOwn(caller.claims, name) ? caller.claims[name] : undefined;
-    if (value !== undefined && value !== null) return !Array.isArray(value) && wantsList.test(parts[at] ?? '') ? [value] : value;
-    throw new Problem(403, 'Claim missing', `The token has no claim "${name}", which decides on the rows of ${view.name}.`);
+    if (value === undefined || value === null)
+      throw new Problem(403, 'Claim missing', `The token has no claim "${name}", which decides on the rows of ${view.name}.`);
+    const before = parts[at] ?? '';
+    if (!Array.isArray(value)) return wantsList(before) ? [value] : value;
+    if (!wantsOne(before, parts[at + 1] ?? '')) return value;
+    throw new Problem(
+      403,
+      'Claim is a list',
+      `The claim "${name}" of the token is a list, and the rows of ${view.name} go by one value: give one, or have the rule say = ANY(\${claim:${name}}).`,
+    );
   });
   return [{ parts, values }];
 }
