@@ -20,10 +20,12 @@ export interface AnswerCall {
   readonly caller: Caller;
   /** Only called when no kept answer is there. */
   readonly request: () => DatasetRequest | DatasetRow;
+  /** Made of the body once, and kept with it: `Answer.link`. */
+  readonly linkOf?: (body: string) => string | undefined;
 }
 
 /** An export; it ends when `signal` says so. */
-interface ExportCall extends Omit<AnswerCall, 'request'> {
+interface ExportCall extends Omit<AnswerCall, 'request' | 'linkOf'> {
   readonly read: DatasetRead;
   readonly format: 'ndjson' | 'csv';
   readonly signal?: AbortSignal;
@@ -33,6 +35,8 @@ export interface Answer {
   readonly body: string;
   /** Of the body; quoted, strong. */
   readonly etag: string;
+  /** The Link header. */
+  readonly link: string | undefined;
   readonly cached: boolean;
   /** Where it came from, for the access log: `request.noted.cache`. */
   readonly state: 'hit' | 'miss' | 'joined' | 'off';
@@ -40,7 +44,8 @@ export interface Answer {
 
 /** Answers from kept ones, from an equal request under way, or from the warehouse; refuses (503) when too many wait. */
 export interface Answers {
-  read(call: AnswerCall): Promise<Answer>;
+  /** At once where it is kept in memory. */
+  read(call: AnswerCall): Answer | Promise<Answer>;
   export(call: ExportCall): AsyncIterable<Uint8Array>;
 }
 

@@ -32,6 +32,7 @@ export const timesFor = ({ timeout, exportTimeout }: Pick<GatewayDefinition, 'ti
 const problemType = 'application/problem+json; charset=utf-8';
 const longestHeaders = 16 * 1024;
 const longestParameter = 1024;
+const noParameters = Object.freeze({});
 
 export interface CreatedServer {
   readonly server: FastifyInstance;
@@ -92,7 +93,8 @@ export function createServer(
     trustProxy: behindProxy ? (_, hop) => hop === 0 : false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: longestParameter },
+    // Parameters are read by those who know their meaning, once each; nobody needs them twice.
+    routerOptions: { maxParamLength: longestParameter, querystringParser: () => noParameters },
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     frameworkErrors: (error, request, reply) => void answerFailure(error, request, reply, log),
     clientErrorHandler: refuseUnreadable,

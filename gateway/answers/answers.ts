@@ -1,5 +1,6 @@
 import type { Datasets } from '../../connectors/datasets.ts';
 import { MillraceError } from '../../schema/errors.ts';
+import { after } from '../access/after.ts';
 import type { LiveCatalog } from '../catalog-refresh.ts';
 import type { Answer, AnswerCall, Answers, ChangesFeed } from '../context.ts';
 import { etagOf } from '../entity-tag.ts';
@@ -29,7 +30,13 @@ export interface AnswersOptions {
   readonly metrics: Metrics;
 }
 
-const answerOf = ({ body, etag }: KeptAnswer, state: Answer['state']): Answer => ({ body, etag, cached: state === 'hit', state });
+const answerOf = ({ body, etag, link }: KeptAnswer, state: Answer['state']): Answer => ({
+  body,
+  etag,
+  link,
+  cached: state === 'hit',
+  state,
+});
 
 /** Who asks what; equal for callers who see the same. */
 const questionOf = ({ caller, warehouse, question }: AnswerCall): string => `${caller.identity}\n${warehouse}\n${question}`;
@@ -79,7 +86,7 @@ export function createAnswers(options: AnswersOptions): Answers {
     const mayBeKept = keeping !== undefined && mayKeep(keeping, warehouse.feed);
     const began = performance.now();
     const body = await ask(warehouse, call);
-    const answer = { body, etag: etagOf(body), position };
+    const answer = { body, etag: etagOf(body), link: call.linkOf?.(body), position };
     if (!mayBeKept || generation !== catalog.generation || !mayKeep(keeping, warehouse.feed)) return answer;
     if (!hasAll(keeping, warehouse.feed, position)) return answer;
     const ttl = Math.floor(keeping.ttl - (performance.now() - began));
@@ -89,22 +96,28 @@ export function createAnswers(options: AnswersOptions): Answers {
     return answer;
   }
 
-  async function sharedAnswer(key: string, keeping: Keeping, feed: ChangesFeed): Promise<KeptAnswer | undefined> {
+  async function sharedAnswer(call: AnswerCall, key: string, keeping: Keeping, feed: ChangesFeed): Promise<KeptAnswer | undefined> {
     const { generation, fingerprint } = catalog;
     const found = await shared?.get(`${fingerprint}\n${key}`);
     // Since it was asked, the listener may have been lost, and the shapes may have changed.
     if (found === undefined || generation !== catalog.generation) return undefined;
     if (!mayKeep(keeping, feed) || !hasAll(keeping, feed, found.answer.position)) return undefined;
-    memory.set(`${generation}\n${key}`, found.answer, Math.min(found.ttl, keeping.ttl));
-    return found.answer;
+    const answer = { ...found.answer, link: call.linkOf?.(found.answer.body) };
+    memory.set(`${generation}\n${key}`, answer, Math.min(found.ttl, keeping.ttl));
+    return answer;
   }
 
   /** At once where it is in memory or nothing is shared. */
-  function keptAnswer(key: string, keeping: Keeping, feed: ChangesFeed): KeptAnswer | undefined | Promise<KeptAnswer | undefined> {
+  function keptAnswer(
+    call: AnswerCall,
+    key: string,
+    keeping: Keeping,
+    feed: ChangesFeed,
+  ): KeptAnswer | undefined | Promise<KeptAnswer | undefined> {
     if (!mayKeep(keeping, feed)) return undefined;
     const own = memory.get(`${catalog.generation}\n${key}`);
     if (own !== undefined && hasAll(keeping, feed, own.position)) return own;
-    return shared === undefined ? undefined : sharedAnswer(key, keeping, feed);
+    return shared === undefined ? undefined : sharedAnswer(call, key, keeping, feed);
   }
 
   /** The question under way, as long as nothing was committed since it was asked that it would lack. */
@@ -118,16 +131,18 @@ export function createAnswers(options: AnswersOptions): Answers {
     return flights.join(`${catalog.generation}\n${key}`, () => fetch(call, warehouse, keeping, key), isGood);
   }
 
+  async function asked(call: AnswerCall, warehouse: AskedWarehouse, keeping: Keeping | undefined, key: string): Promise<Answer> {
+    const { isFirst, answer } = join(call, warehouse, keeping, key);
+    return counted(answerOf(await answer, isFirst ? (keeping === undefined ? 'off' : 'miss') : 'joined'));
+  }
+
   return {
-    async read(call) {
+    read(call) {
       const warehouse = warehouseOf(call.warehouse);
       const keeping = keepingOf(call, catalog);
       const key = questionOf(call);
-      const found = keeping === undefined ? undefined : keptAnswer(key, keeping, warehouse.feed);
-      const kept = found instanceof Promise ? await found : found;
-      if (kept !== undefined) return counted(answerOf(kept, 'hit'));
-      const { isFirst, answer } = join(call, warehouse, keeping, key);
-      return counted(answerOf(await answer, isFirst ? (keeping === undefined ? 'off' : 'miss') : 'joined'));
+      const found = keeping === undefined ? undefined : keptAnswer(call, key, keeping, warehouse.feed);
+      return after(found, (kept) => (kept === undefined ? asked(call, warehouse, keeping, key) : counted(answerOf(kept, 'hit'))));
     },
     async *export({ warehouse, apis, read, format, signal }) {
       using _slot = exportSlots.take();

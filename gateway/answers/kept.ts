@@ -5,6 +5,7 @@ import type { Catalog, PublishedApi } from '../catalog.ts';
 export interface KeptAnswer {
   readonly body: string;
   readonly etag: string;
+  readonly link: string | undefined;
   /** The last change that was heard of before the read began: what was committed up to it is in the answer. */
   readonly position: bigint;
 }

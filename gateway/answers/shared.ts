@@ -3,10 +3,13 @@ import type { Redis } from 'ioredis';
 import type { GatewayLog } from '../context.ts';
 import type { KeptAnswer } from './kept.ts';
 
+/** What else is kept is made of it. */
+export type SharedAnswer = Omit<KeptAnswer, 'link'>;
+
 /** Answers that gateways of the project share. It never fails: without the server there are none. */
 export interface SharedAnswers {
-  get(key: string): Promise<{ readonly answer: KeptAnswer; readonly ttl: number } | undefined>;
-  set(key: string, answer: KeptAnswer, ttl: number): void;
+  get(key: string): Promise<{ readonly answer: SharedAnswer; readonly ttl: number } | undefined>;
+  set(key: string, answer: SharedAnswer, ttl: number): void;
 }
 
 /** Milliseconds: slower than this and asking the warehouse is as good. */
@@ -15,9 +18,9 @@ const patience = 100;
 const pause = 2000;
 const largest = 1 << 20;
 
-const format = ({ position, etag, body }: KeptAnswer): string => `${position}\n${etag}\n${body}`;
+const format = ({ position, etag, body }: SharedAnswer): string => `${position}\n${etag}\n${body}`;
 
-function parse(text: string): KeptAnswer | undefined {
+function parse(text: string): SharedAnswer | undefined {
   const match = /^(\d+)\n("[\w-]+")\n/.exec(text);
   const [head = '', position = '', etag = ''] = match ?? [];
   return match === null ? undefined : { position: BigInt(position), etag, body: text.slice(head.length) };

@@ -28,18 +28,21 @@ export function sendJson(context: GatewayContext, request: FastifyRequest, reply
   if (cache?.until === 'ttl') void reply.header('cache-control', `private, max-age=${Math.floor(cache.ttl / 1000)}`);
   request.noted.cache = answer.state;
   void reply.header('etag', answer.etag);
+  if (answer.link !== undefined) void reply.header('link', answer.link);
   if (isKnown(request.headers['if-none-match'], answer.etag)) return reply.code(304).send();
   return reply.header('content-type', json).send(answer.body);
 }
 
 /** The cursor at the end of a page's JSON; rows come before it, so that none of them can pass for it. */
-export function nextOf(body: string): string | undefined {
+function nextOf(body: string): string | undefined {
   const at = body.lastIndexOf('"next"');
   return at < 0 ? undefined : /^"next"\s*:\s*"([\w-]+)"\s*\}$/.exec(body.slice(at))?.[1];
 }
 
-/** The address of the page after, for the Link header. */
-export function linkTo(path: string, query: string, next: string): string {
+/** The Link header of a page: the address of the page after, when there is one. */
+export function linkOf(body: string, path: string, query: string): string | undefined {
+  const next = nextOf(body);
+  if (next === undefined) return undefined;
   const others = query.includes('cursor=') ? query.split('&').filter((part) => !part.startsWith('cursor=')) : [query];
   const address = `${path}?${[...others.filter((part) => part !== ''), `cursor=${next}`].join('&')}`;
   return `<${/[<>]/.test(address) ? address.replaceAll('>', '%3E').replaceAll('<', '%3C') : address}>; rel="next"`;

@@ -7,7 +7,7 @@ import { badRequest, notFound, Problem, type Detail } from '../problem.ts';
 import { wrongValue } from '../values.ts';
 import type { View } from '../view.ts';
 import { aggregateQuestion, hasMoreItems, mostGroups } from './aggregate.ts';
-import { callOf, linkTo, nextOf, sendJson } from './answers.ts';
+import { callOf, linkOf, sendJson } from './answers.ts';
 import { batchQuestion } from './batch.ts';
 import { formatOf, type Format } from './negotiate.ts';
 import { parametersOf, splitAddress, type Parameter } from './parameters.ts';
@@ -41,7 +41,7 @@ function route(
   context: GatewayContext,
   method: 'GET' | 'POST',
   url: string,
-  answer: (asked: Asked) => Promise<FastifyReply>,
+  answer: (asked: Asked) => FastifyReply | Promise<FastifyReply>,
 ): void {
   server.route<{ Params: { name: string } }>({
     method,
@@ -108,19 +108,18 @@ function newQuestions(): Questions {
   };
 }
 
-async function list(context: GatewayContext, questions: Questions, asked: Asked): Promise<FastifyReply> {
+function list(context: GatewayContext, questions: Questions, asked: Asked): FastifyReply | Promise<FastifyReply> {
   const { request, reply, view, path, query } = asked;
   const format = listFormat(request.headers.accept, query);
   const question = questions.list(asked, format);
   const { read, views } = question;
   if (format !== 'json') return sendStream(context, request, reply, { read, views, format });
-  const answer = await context.answers.read({
+  const answer = context.answers.read({
     ...callOf(request, views, request.url),
     request: () => now(context, asked, question, (again) => questions.list(again, format)).read,
+    linkOf: (body) => linkOf(body, path, query),
   });
-  const next = nextOf(answer.body);
-  if (next !== undefined) void reply.header('link', linkTo(path, query, next));
-  return sendJson(context, request, reply, view.name, answer);
+  return after(answer, (read) => sendJson(context, request, reply, view.name, read));
 }
 
 function listFormat(accept: string | undefined, query: string): Format {

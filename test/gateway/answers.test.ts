@@ -261,11 +261,14 @@ describe('answers', () => {
     const all = setting();
     const reading = [1, 2, 3, 4].map(async (n) => await all.answers.read(call('never', { question: `${n}` })));
     await settle();
-    await assert.rejects(all.answers.read(call('never', { question: '5' })), (error: unknown) => {
-      assert.ok(error instanceof Problem);
-      assert.deepEqual([error.status, error.headers], [503, { 'retry-after': '1' }]);
-      return true;
-    });
+    await assert.rejects(
+      async () => await all.answers.read(call('never', { question: '5' })),
+      (error: unknown) => {
+        assert.ok(error instanceof Problem);
+        assert.deepEqual([error.status, error.headers], [503, { 'retry-after': '1' }]);
+        return true;
+      },
+    );
     // Joining costs nothing.
     const joined = all.answers.read(call('never', { question: '1' }));
     await settle();
@@ -280,7 +283,7 @@ describe('answers', () => {
     await answered(all, call('loads'), 'one');
     isPressed = true;
     assert.equal((await all.answers.read(call('loads'))).body, 'one');
-    await assert.rejects(all.answers.read(call('never')), { status: 503 });
+    await assert.rejects(async () => await all.answers.read(call('never')), { status: 503 });
   });
 
   it('take no more memory than they may', async () => {
