@@ -27,13 +27,13 @@ const list = (name: string, names: readonly string[], description: string, more:
 
 const said: Readonly<Record<Comparison, string>> = {
   eq: 'equal to it',
-  ne: 'another value, or NULL',
+  ne: 'another value, or NULL, which `[null]=false` beside it leaves out',
   gt: 'greater',
   gte: 'greater or equal',
   lt: 'less',
   lte: 'less or equal',
   in: 'one of these',
-  not_in: 'none of these, or NULL',
+  not_in: 'none of these, or NULL, which `[null]=false` beside it leaves out',
   contains: 'has this text in it, whatever its case',
   starts: 'begins with this text',
   null: 'whether it is NULL',

@@ -60,6 +60,20 @@ describe('OpenAPI document', () => {
     }
   });
 
+  it('says of each comparison that lets NULL through that it does, and how it is left out', async () => {
+    const parameters: { name: string; description: string }[] = analyst.paths['/api/customers'].get.parameters;
+    const count = async (query: string): Promise<number> =>
+      (await gateway.get(`/api/customers?count=exact&${query}`, { token: await gateway.token({ role: 'analyst' }) })).json.count;
+    for (const [asked, all, known] of [
+      ['plan[ne]', 26, 13],
+      ['plan[not_in]', 26, 13],
+    ] as const) {
+      const { description = '' } = parameters.find(({ name }) => name === asked) ?? {};
+      assert.match(description, /or NULL, which `\[null\]=false` beside it leaves out/);
+      assert.deepEqual([await count(`${asked}=pro`), await count(`${asked}=pro&plan[null]=false`)], [all, known]);
+    }
+  });
+
   it('has no number that readers of JSON round, and says what CSV does to text', () => {
     const text = JSON.stringify(analyst);
     const bounds = [...text.matchAll(/"(?:minimum|maximum)":(-?\d+)[,}]/g)].map(([, bound]) => Number(bound));
