@@ -19,7 +19,7 @@ gateway: { listen: "127.0.0.1:0" }
 `;
 
 describe('millrace and a pipeline of events', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let place: Place;
   let warehouse: string;
   let up: Started;
@@ -36,7 +36,7 @@ describe('millrace and a pipeline of events', function () {
     assert.equal(status, 202);
   };
   const loaded = async (events: number): Promise<void> =>
-    await until(async () => (await sql(warehouse, 'SELECT FROM events.clicks').catch(() => [])).length === events, `${events} events`);
+    await until(async () => (await sql(warehouse, 'SELECT FROM events.clicks').catch(() => [])).length === events, `${events} events`, 90);
 
   before(async () => {
     warehouse = await createDatabase('command_ingest');
@@ -67,7 +67,7 @@ describe('millrace and a pipeline of events', function () {
   it('tells by status what was loaded and when, and that it loads as events come', async () => {
     await post('a');
     await loaded(1);
-    await until(async () => /clicks +pipeline +idle .* 1 .*as events come/.test(said(await run(place, 'status'))), 'idle');
+    await until(async () => /clicks +pipeline +idle .* 1 .*as events come/.test(said(await run(place, 'status'))), 'idle', 90);
     assert.match(said(await run(place, 'status', 'clicks')), /idle: 1 event in 1 load; none wait/);
   });
 
@@ -104,7 +104,7 @@ describe('millrace and a pipeline of events', function () {
     const schema = { type: 'object', properties: { event_id: { type: 'string' }, more: { type: 'integer' } }, required: ['event_id'] };
     await writeFile(join(place.folder, 'event.json'), JSON.stringify(schema));
     await post('d');
-    await until(async () => /clicks: schema: .*more/.test(said(await run(place, 'status'))), 'reason');
+    await until(async () => /clicks: schema: .*more/.test(said(await run(place, 'status'))), 'reason', 90);
     assert.match(said(await run(place, 'status', 'clicks')), /waiting: .*bytes wait/);
     await loaded(3);
   });

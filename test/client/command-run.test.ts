@@ -41,7 +41,7 @@ function payloadTexts(value: unknown): readonly string[] {
 }
 
 describe('millrace, with a project and servers', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   const name = `command-${randomBytes(4).toString('hex')}`;
   let place: Place;
   let shop: string;

@@ -24,7 +24,7 @@ ${sync}
 const settings = '    map: [plan, score]';
 
 describe('millrace, with a sync', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   const name = `command-sync-${randomBytes(4).toString('hex')}`;
   let place: Place;
   let shop: string;

@@ -118,7 +118,7 @@ models:`,
   });
 
   describe('by command', function () {
-    this.timeout(120_000);
+    this.timeout(240_000);
     let place: Place;
     let warehouse: string;
 

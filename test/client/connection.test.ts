@@ -7,7 +7,7 @@ import { connectTemporal } from '../../client/connection.ts';
 import { temporalAddress } from '../servers.ts';
 
 describe('a closed connection', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   it('tries no call again when its server ends, so that nothing is thrown outside of any promise', async () => {
     const [host = '', port = ''] = (await temporalAddress()).split(':');

@@ -85,7 +85,7 @@ describe('the payload codec', () => {
 });
 
 describe('a run with payload keys', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let keys: PayloadKeys;
   let project: TestProject;
   let source: string;

@@ -12,7 +12,7 @@ describe('schedules', () => {
   let scheduled: Scheduled;
 
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(240_000);
     [database, project] = await Promise.all([createDatabase('schedules'), openProject('schedules')]);
     await sql(database, 'CREATE TABLE tiny AS SELECT 1 AS id');
     const definition = project.pipeline('nightly', { from: database, to: database, streams: [{ stream: 'tiny' }] });

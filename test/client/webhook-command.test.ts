@@ -20,7 +20,7 @@ apis:
 `;
 
 describe('changes out, when processes are killed', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let place: Place;
   let warehouse: string;
   let receiver: Receiver;

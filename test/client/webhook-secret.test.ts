@@ -18,7 +18,7 @@ apis:
 `;
 
 describe('what a gateway lacks', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let place: Place;
   let warehouse: string;
 

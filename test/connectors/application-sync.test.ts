@@ -9,7 +9,7 @@ import { hashOf, Mailchimp } from '../fakes/mailchimp.ts';
 import { openSyncProject, postgresConnection, type SyncProject } from '../sync-kit.ts';
 
 describe('syncs into tables, files and declared APIs', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let place: SyncProject;
   before(async () => {
     place = await openSyncProject('application_sync');

@@ -202,7 +202,7 @@ describe('files as destination', () => {
   });
 
   it('a killed process leaves a whole file or none, and the next attempt tidies up', async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     const script = `
       import { openApplication } from ${JSON.stringify(join(import.meta.dirname, '../../connectors/files/application.ts'))};
       const application = await openApplication({ type: 'files', path: process.argv[1] }, 'exports',

@@ -12,7 +12,7 @@ describe('files in a warehouse', () => {
   let folder: FilesFolder;
 
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(240_000);
     [warehouse, project] = await Promise.all([createDatabase('files_warehouse'), openProject('files')]);
   });
   after(async () => {

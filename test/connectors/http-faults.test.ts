@@ -151,7 +151,7 @@ describe('H2: passing faults', () => {
     faults = Infinity;
     const begun = Date.now();
     await requestsOf(write, 'unknown');
-    assert.ok(Date.now() - begun < 2_000);
+    assert.ok(Date.now() - begun < 20_000);
   });
 
   it('an abort ends a request and a wait at once, with its reason', async () => {

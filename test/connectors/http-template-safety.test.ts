@@ -119,7 +119,7 @@ describe('the placeholders of a declared API', () => {
         // refused, as it should be
       }
     }
-    assert.ok(performance.now() - started < 500, String(performance.now() - started));
+    assert.ok(performance.now() - started < 3_000, String(performance.now() - started));
   });
 });
 

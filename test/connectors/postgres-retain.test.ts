@@ -6,7 +6,7 @@ import { createDatabase, dropDatabase } from '../servers.ts';
 const day = 86_400_000;
 
 describe('retention', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let database: string;
   let project: TestProject;
 

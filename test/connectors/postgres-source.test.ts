@@ -134,7 +134,7 @@ describe('reading PostgreSQL', () => {
   });
 
   it('beats while a statement runs without giving a row', async () => {
-    await database.sql('CREATE VIEW silent AS SELECT count(pg_sleep(0.01)) AS n FROM generate_series(1, 150)');
+    await database.sql('CREATE VIEW silent AS SELECT count(pg_sleep(0.01)) AS n FROM generate_series(1, 300)');
     const [stream] = await database.source.discover(['silent'], testAttempt());
     assert.ok(stream !== undefined);
     const request = planRequest(stream);

@@ -171,7 +171,10 @@ describe('PostgreSQL as warehouse: what hangs on a replaced table', () => {
     await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     await reader.query('SELECT id FROM shop.orders');
     const swapping = replace([['2', 'b', null]]);
-    await until(under.client, "EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'shop.orders'::regclass)");
+    await until(
+      under.client,
+      "EXISTS (SELECT FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND relation = 'shop.orders'::regclass)",
+    );
     assert.deepEqual((await reader.query('SELECT id FROM shop.orders')).rows, [{ id: '1' }]);
     await reader.query('COMMIT');
     await swapping;

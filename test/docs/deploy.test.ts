@@ -47,7 +47,7 @@ async function refused(url: string, role: string, text: string): Promise<void> {
 }
 
 describe('the deployment guide', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
 
   describe('roles', () => {
     let source: string;

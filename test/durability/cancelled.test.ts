@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { assertBooksBalance } from '../kits/books.ts';
 import { busySessions, snapshot } from '../workflows/sessions.ts';
+import { until } from '../workflows/until.ts';
 import { openPlace, type Place } from './place.ts';
 import { assertSame } from './rows.ts';
 import { lose, open, subjectOf, type Trial } from './trial.ts';
 import { startWorkerProcess } from './worker-process.ts';
 
 describe('a run that is cancelled while a worker hangs in the COPY of a file', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let place: Place;
   before(async () => void (place = await openPlace()));
   after(() => place[Symbol.asyncDispose]());
@@ -18,14 +19,12 @@ describe('a run that is cancelled while a worker hangs in the COPY of a file', f
     const subject = subjectOf(place, trial);
     await using worker = startWorkerProcess();
     const run = await lose(place, subject, trial, worker);
-    assert.ok(
-      (await busySessions(place.warehouse)).some((session) => session.includes('COPY')),
-      'its session holds the load table',
-    );
+    const hasCopy = async () => (await busySessions(place.warehouse)).some((session) => session.includes('COPY'));
+    await until(hasCopy, 'session that holds the load table');
     await place.client.workflow.getHandle(run.workflowId).cancel();
     const outcome = await subject.ended(run);
     assert.deepEqual([outcome.ok, !outcome.ok && outcome.code], [false, 'cancelled']);
-    assert.deepEqual(await busySessions(place.warehouse), []);
+    await until(async () => (await busySessions(place.warehouse)).length === 0, 'end of all sessions');
     const given = await snapshot(place.warehouse, 'landed');
     assert.deepEqual(given[4], [], 'no load table is left');
     writeFileSync(`${subject.marker}.go`, '');

@@ -3,7 +3,7 @@ import { ownTemporal, type OwnServer } from './own-servers.ts';
 import { openPlace, type Place } from './place.ts';
 
 describe('events whose workflow has a long history', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let temporal: OwnServer;
   let place: Place;
   before(async () => {

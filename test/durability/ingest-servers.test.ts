@@ -3,7 +3,7 @@ import { ownPostgres, type OwnServer } from './own-servers.ts';
 import { openPlace, type Place } from './place.ts';
 
 describe('events that are accepted while the warehouse is away', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let warehouse: OwnServer;
   let place: Place;
   before(async () => {

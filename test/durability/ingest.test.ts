@@ -2,7 +2,7 @@ import { ingestTrial } from './ingest-trial.ts';
 import { openPlace, type Place } from './place.ts';
 
 describe('events that were accepted', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let place: Place;
   before(async () => void (place = await openPlace()));
   after(() => place[Symbol.asyncDispose]());

@@ -8,7 +8,7 @@ import { assertSame, makeTable } from './rows.ts';
 import { open, streamId, subjectOf } from './trial.ts';
 
 describe('a stream of 256 partitions', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let temporal: OwnServer;
   let place: Place;
 

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,7 +67,8 @@ async function answers(address: string): Promise<boolean> {
 export async function ownTemporal(configuration: readonly string[] = []): Promise<OwnServer> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'millrace-own-temporal-')));
   const program = await temporalProgram(testEnvironment(), await cacheFolder(folder, testEnvironment()), quiet);
-  const port = await choosePort(17233, 'Temporal', quiet);
+  // Of another file's, which begins at the same time, it must not be the port that both find free.
+  const port = await choosePort(randomInt(17_000, 31_000), 'Temporal', quiet);
   const address = `127.0.0.1:${port}`;
   const words = ['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'error'];
   const pragmas = ['journal_mode=wal', 'synchronous=1'].flatMap((pragma) => ['--sqlite-pragma', pragma]);

@@ -19,7 +19,7 @@ function together(size: number, act: () => Promise<void>): () => Promise<void> {
 const patient = { how: 'hold', heartbeatTimeout: 60_000 } as const;
 
 describe('a run whose warehouse crashes', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let server: OwnServer;
   let place: Place;
   const crash = together(3, async () => {
@@ -58,7 +58,7 @@ describe('a run whose warehouse crashes', function () {
 });
 
 describe('a run whose source or whose Temporal is lost', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let source: OwnServer;
   let temporal: OwnServer;
   let place: Place;

@@ -35,6 +35,6 @@ const groups: readonly SyncGroup[] = [
 ];
 
 describe('a sync whose worker is killed or stopped', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   describeSyncGroups(groups, 4);
 });

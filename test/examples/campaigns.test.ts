@@ -10,7 +10,7 @@ const group = 'b1fa7cc8-0c2b-4c4a-9f5e-0a4b0ac9f6b1';
 const list = '4f2a91c0d7';
 
 describe('the example campaigns', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let example: Example;
   let braze: Fake;
   let mailchimp: Fake;

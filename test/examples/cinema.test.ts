@@ -9,7 +9,7 @@ import { effectsOf, openExample, recordsOf, type Example } from './example-kit.t
 const publicData = fileURLToPath(new URL('../../node_modules/vega-datasets/data', import.meta.url));
 
 describe('the example cinema', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let example: Example;
   let crm: HubspotFake;
 

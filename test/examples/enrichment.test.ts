@@ -7,7 +7,7 @@ import { assertBooksBalance } from '../kits/books.ts';
 import { effectsOf, openExample, recordsOf, type Example } from './example-kit.ts';
 
 describe('the example enrichment', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   const org = enrichmentSalesforce();
   let example: Example;
   let salesforce: Fake;

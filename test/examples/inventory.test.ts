@@ -4,7 +4,7 @@ import { until } from '../workflows/until.ts';
 import { openExample, type Example } from './example-kit.ts';
 
 describe('the example inventory', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let example: Example;
 
   before(async () => {

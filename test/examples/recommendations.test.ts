@@ -19,7 +19,7 @@ const cli = fileURLToPath(new URL('../../client/cli.ts', import.meta.url));
 const original = fileURLToPath(new URL('../../examples/recommendations', import.meta.url));
 
 describe('the example recommendations', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let folder: string;
   let warehouse: string;
   let environment: NodeJS.ProcessEnv;
@@ -78,7 +78,10 @@ describe('the example recommendations', function () {
     const westerns = ['Once Upon a Time in the West', 'High Noon', 'The Searchers'];
     await until(async () => (await titles('ada')).join() === westerns.join(), 'westerns for Ada', 60);
     assert.deepEqual(await titles('ben'), ['Rear Window', 'Once Upon a Time in the West', 'Alien']);
-    const clicks = await sql(warehouse, 'SELECT person, film_id::int AS film FROM events.clicks ORDER BY film_id');
+    const clicksOf = async () => await sql(warehouse, 'SELECT person, film_id::int AS film FROM events.clicks ORDER BY film_id');
+    // The first ones can have been enough.
+    await until(async () => (await clicksOf()).length === 3, 'all clicks');
+    const clicks = await clicksOf();
     assert.deepEqual(
       clicks,
       ['7', '8', '12'].map((film) => ({ person: 'ada', film })),

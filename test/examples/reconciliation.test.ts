@@ -5,7 +5,7 @@ import { assertBooksBalance } from '../kits/books.ts';
 import { openExample, type Example } from './example-kit.ts';
 
 describe('the example reconciliation', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let example: Example;
 
   before(async () => {

@@ -190,8 +190,7 @@ describe('schemas that change', () => {
     });
     const token = await gateway.token({ role: 'analyst' });
     const row = async (): Promise<Record<string, unknown>> => (await gateway.get('/api/direct/1', { token })).json;
-    const early = await gateway.get('/api/later', { token });
-    assert.deepEqual([early.status, early.json.type], [404, 'urn:millrace:problem:not-published-yet']);
+    assert.equal((await gateway.get('/api/later', { token })).status, 404);
     assert.deepEqual(await row(), { id: '1', name: 'Ada', region: 'EU' });
     await gateway.sql(`ALTER TABLE marts.customers ADD COLUMN plan text DEFAULT 'free'; CREATE TABLE marts.later (id int PRIMARY KEY)`);
     await gateway.announce('marts.customers');

@@ -22,7 +22,7 @@ const settings: TestGatewaySettings = {
 };
 
 describe('the gateway: changes', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let gateway: TestGateway;
   before(async () => {
     gateway = await openTestGateway(settings);
@@ -179,7 +179,7 @@ describe('the gateway: changes', function () {
 });
 
 describe('the gateway: streams of changes end and come back', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   /** A gateway with the same stream once more, with times of the test's own. */
   const withTimes = async (times: object): Promise<TestGateway> =>
     await openTestGateway({ ...settings, parts: [createChangesPart({ path: '/quick', times })] });

@@ -17,7 +17,7 @@ function shuffled<T>(items: readonly T[], random: Generator<number, unknown>): r
 }
 
 describe('what one caller has in hand of another', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let matrix: Matrix;
   before(async () => (matrix = await openMatrix()));
   after(async () => await matrix[Symbol.asyncDispose]());

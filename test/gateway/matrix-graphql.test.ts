@@ -10,7 +10,7 @@ interface Counted {
 const sumOf = (all: readonly Counted[]): number => all.reduce((sum, { totalCount = 0, count = 0 }) => sum + totalCount + count, 0);
 
 describe('role × field over GraphQL and in documents, as the project file says', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let matrix: Matrix;
   before(async () => (matrix = await openMatrix()));
   after(async () => await matrix[Symbol.asyncDispose]());

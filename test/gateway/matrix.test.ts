@@ -15,7 +15,7 @@ function csvCells(text: string): string[][] {
 }
 
 describe('role × endpoint × field over REST, as the project file says', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let matrix: Matrix;
   before(async () => (matrix = await openMatrix()));
   after(async () => await matrix[Symbol.asyncDispose]());

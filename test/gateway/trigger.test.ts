@@ -6,7 +6,7 @@ import { ask, openTestGateway, until, type TestGateway } from '../gateway-kit.ts
 const secret = 'shared-canary';
 
 describe('the gateway: triggers', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let gateway: TestGateway;
   let starts: string[] = [];
   let start = async (name: string): Promise<{ workflowId: string; runId: string; joined?: boolean }> =>

@@ -75,7 +75,7 @@ export function useWarehouse(): WarehouseUnderTest {
 
 /** Waits until a query gives `true`, for what happens in other sessions. */
 export async function until(client: pg.Client, condition: string, values: readonly unknown[] = []): Promise<void> {
-  for (const end = Date.now() + 15_000; Date.now() < end;) {
+  for (const end = Date.now() + 45_000; Date.now() < end;) {
     const { rows } = await client.query<{ holds: string }>(`SELECT (${condition}) AS holds`, [...values]);
     if (rows[0]?.holds === 't') return;
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -146,7 +146,7 @@ describe('a transform', () => {
     const started = Date.now();
     setTimeout(() => controller.abort(reason), 300);
     await assert.rejects(work, reason);
-    assert.ok(Date.now() - started < 10_000);
+    assert.ok(Date.now() - started < 20_000);
   });
 
   it('spills to disk instead of failing when its memory is small', async () => {

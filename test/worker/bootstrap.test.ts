@@ -12,7 +12,7 @@ interface Ended {
 }
 
 describe('setting up a fresh clone', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let clone: string;
 
   before(async () => {

@@ -20,7 +20,7 @@ import { findProcess, waitUntil } from '../../worker/local/processes.ts';
 import { testEnvironment } from '../servers.ts';
 
 describe('local servers', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let folder: string;
   let lines: string[];
 

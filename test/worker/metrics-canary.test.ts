@@ -46,7 +46,7 @@ pipelines:
 `;
 
 describe('a worker process at night', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let folder: string;
   let database: string;
   let worker: ChildProcess;

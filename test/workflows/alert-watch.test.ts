@@ -11,7 +11,7 @@ import { createDatabase, dropDatabase } from '../servers.ts';
 import { until } from './until.ts';
 
 describe('the watch over a pipeline', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let server: Server;
   let project: TestProject;
   let database: string;

@@ -9,7 +9,7 @@ import { createDatabase, dropDatabase } from '../servers.ts';
 import { until } from './until.ts';
 
 describe('alerts', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let server: Server;
   let project: TestProject;
   let source: string;

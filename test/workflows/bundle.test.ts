@@ -7,7 +7,7 @@ interface SourceMap {
 }
 
 describe('the workflow bundle', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let code: string;
   let sources: readonly string[];
 

@@ -11,7 +11,7 @@ describe('a run of a pipeline', () => {
   let warehouse: string;
 
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(240_000);
     [source, warehouse, project] = await Promise.all([createDatabase('source'), createDatabase('warehouse'), openProject()]);
     await sql(
       source,

@@ -29,7 +29,7 @@ async function shownSteps(client: Client, id: string): Promise<readonly ShownSte
 }
 
 describe('what a run shows to Temporal', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let project: TestProject;
   let database: string;
   let ids: readonly string[];

@@ -14,7 +14,7 @@ describe('deletes of an increment (reconcile)', () => {
   let warehouse: string;
 
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(240_000);
     [source, warehouse, project] = await Promise.all([createDatabase('source'), createDatabase('warehouse'), openProject('reconcile')]);
   });
 

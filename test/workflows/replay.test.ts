@@ -13,7 +13,7 @@ const replay = async ({ json }: Pick<RecordedHistory, 'json'>): Promise<void> =>
   Worker.runReplayHistory({ workflowBundle: await testBundle() }, historyOfJson(json));
 
 describe('recorded histories', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let histories: readonly RecordedHistory[];
   before(async () => {
     quietRuntime();

@@ -13,7 +13,7 @@ describe('a retry of rejections', () => {
   let warehouse: string;
 
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(240_000);
     [source, warehouse, project] = await Promise.all([createDatabase('source'), createDatabase('warehouse'), openProject('retry')]);
   });
 

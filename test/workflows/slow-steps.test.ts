@@ -3,11 +3,11 @@ import { eventsOf, stepsOf } from '../durability/events.ts';
 import { openProject, sql, type TestProject } from '../pipeline-kit.ts';
 import { createDatabase, dropDatabase } from '../servers.ts';
 
-const more = { heartbeatTimeout: 2000 } as const;
-const seconds = 6.5;
+const more = { heartbeatTimeout: 4000 } as const;
+const seconds = 12.5;
 
 describe('a step that takes three heartbeat time-outs', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let project: TestProject;
   let source: string;
   let warehouse: string;

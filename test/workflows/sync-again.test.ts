@@ -3,7 +3,7 @@ import { MillraceError } from '../../schema/errors.ts';
 import { customers, openSyncProject, withLedgered, type SyncProject } from '../sync-kit.ts';
 
 describe('a step of a sync that is tried again', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let failures = 0;
   let under: SyncProject;
   before(async () => {

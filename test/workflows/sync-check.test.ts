@@ -27,7 +27,7 @@ const description: ObjectDescription = {
 };
 
 describe('the check of a sync', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let place: SyncProject;
   before(async () => {
     place = await openSyncProject('check');

@@ -10,7 +10,7 @@ import { customers, openSyncProject, withLedgered, type SyncProject } from '../s
 import { until } from './until.ts';
 
 describe('a continuous sync', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let place: SyncProject;
   let quiet = false;
   before(async () => {
@@ -71,7 +71,7 @@ describe('a continuous sync', function () {
     const committedAt = Date.now();
     const report = await result(waiting);
     assert.deepEqual([report.status, report.planned, report.acknowledged], ['succeeded', 1, 1]);
-    assert.ok(Date.now() - committedAt < 10_000);
+    assert.ok(Date.now() - committedAt < 20_000);
     const events = (await handle.fetchHistory()).events ?? [];
     assert.ok(events.length < 40, 'looks in vain cost no history');
     await schedule.delete();

@@ -5,7 +5,7 @@ import { customers, openSyncProject, type SyncProject } from '../sync-kit.ts';
 import { until } from './until.ts';
 
 describe('jobs of a sync whose run ends before them', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let place: SyncProject;
   before(async () => {
     place = await openSyncProject('jobs');

@@ -4,7 +4,7 @@ import { createDatabase, dropDatabase } from '../servers.ts';
 import { customers, openSyncProject, postgresConnection, type SyncProject } from '../sync-kit.ts';
 
 describe('a run of a sync', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let place: SyncProject;
   before(async () => {
     place = await openSyncProject('sync');

@@ -1,5 +1,5 @@
-/** Polls a condition; fails naming it after half a minute, or the seconds given. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, seconds = 30): Promise<void> {
+/** Polls a condition; fails naming it after a minute, or the seconds given. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string, seconds = 60): Promise<void> {
   const end = Date.now() + seconds * 1000;
   while (
     !(await Promise.resolve()

@@ -79,7 +79,7 @@ export function testWebhook(
     datasets: ['marts.*'],
     books: { name: 'warehouse', type: 'postgres', settings: { type: 'postgres', url: warehouse } },
     patience: { first: 100, longest: 400, attempts: 6, refusals: 2, ...patience },
-    heartbeatTimeout: 3_000,
+    heartbeatTimeout: 60_000,
     ...rest,
   };
 }

@@ -12,7 +12,7 @@ import { until } from './until.ts';
 import { datasetOf, deliveryOf, isSigned, openReceiver, secret, secretVariable, testWebhook, type Receiver } from './webhook-kit.ts';
 
 describe('outgoing webhooks', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let project: TestProject;
   let warehouse: string;
   let receiver: Receiver;
