@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Standing } from '../access/standing.ts';
+import { queryOf } from '../address.ts';
 import type { GatewayContext, Part } from '../context.ts';
 import { whenGone } from '../operation/gone.ts';
 import { badRequest, type Detail } from '../problem.ts';
@@ -93,8 +94,8 @@ interface WantedChanges {
 }
 
 /** A browser that comes back asks the same address again: what it says of its last event is newer than a cursor in that. */
-function wantedOf({ query, headers }: FastifyRequest): WantedChanges {
-  const parameters = Object.entries(query as Readonly<Record<string, string | readonly string[]>>);
+function wantedOf({ url, headers }: FastifyRequest): WantedChanges {
+  const parameters = Object.entries(queryOf({ url }));
   const wrong: Detail[] = parameters
     .filter(([name]) => name !== 'api' && name !== 'cursor')
     .map(([name]) => ({ at: name, message: 'is no parameter; there are api and cursor' }));

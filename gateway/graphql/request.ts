@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { queryOf } from '../address.ts';
 import { requireFewValues } from './bounds.ts';
 import { Failure, graphqlError } from './failure.ts';
 
@@ -22,8 +23,8 @@ const form = z.object(
 );
 
 /** The request of a body or of an address. Throws `Failure`. */
-export function graphqlRequest({ method, body, query: parameters }: Pick<FastifyRequest, 'method' | 'body' | 'query'>): GraphqlRequest {
-  const given = method === 'GET' || method === 'HEAD' ? ofAddress(parameters) : body;
+export function graphqlRequest({ method, body, url }: Pick<FastifyRequest, 'method' | 'body' | 'url'>): GraphqlRequest {
+  const given = method === 'GET' || method === 'HEAD' ? ofAddress(queryOf({ url })) : body;
   if (Array.isArray(given)) throw unreadable(['One query is taken at a time, not a list of them.']);
   const parsed = form.safeParse(given);
   if (!parsed.success) throw unreadable(parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'The body'} ${message}.`));
