@@ -148,7 +148,7 @@ function requireAccess(server: FastifyInstance): void {
 
 function answerFailure(error: unknown, request: FastifyRequest, reply: FastifyReply, log: GatewayLog): FastifyReply {
   // A client that goes away in the middle of its body is no fault of ours.
-  const problem = problemOf(error === request.raw.errored ? unreadableBody : error);
+  const problem = problemOf(error === request.raw.errored ? unreadableBody : error, request.routeOptions.bodyLimit);
   if (problem === undefined) return answerFault(error, request, reply, log);
   if (problem.status >= 500) log.warn({ request: request.id, reason: reasonOf(problem) }, problem.title);
   return sendProblem(problem, reply);

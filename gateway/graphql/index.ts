@@ -18,7 +18,7 @@ export const graphqlPart: Part = (server, context) => {
   const { definition } = context;
   server.removeContentTypeParser('text/plain');
   server.setErrorHandler((error, request, reply) => {
-    const failure = failureOf(error);
+    const failure = failureOf(error, request.routeOptions.bodyLimit);
     if (failure === undefined || failure.status >= 500) throw error;
     return sendFailure(request, reply, failure);
   });
@@ -33,9 +33,9 @@ export const graphqlPart: Part = (server, context) => {
   });
 };
 
-function failureOf(error: unknown): Failure | undefined {
+function failureOf(error: unknown, bodyBytes: number | undefined): Failure | undefined {
   if (error instanceof Failure) return error;
-  const problem = problemOf(error);
+  const problem = problemOf(error, bodyBytes);
   return problem === undefined ? undefined : problemFailure(problem);
 }
 

@@ -23,7 +23,7 @@ const ofFramework: Readonly<Record<number, readonly [title: string, detail: stri
   411: ['Length required', 'The request must say how long its body is.'],
   413: ['Too large', 'The body is larger than it may be.'],
   414: ['Address too long', 'The address is longer than it may be.'],
-  415: ['Unsupported media type', 'The body is of a type that is not taken here.'],
+  415: ['Unsupported media type', 'The body is taken as JSON: send it with "content-type: application/json".'],
   431: ['Headers too large', 'The headers are larger than they may be.'],
 };
 
@@ -70,8 +70,11 @@ function ofMillrace(error: MillraceError): Problem | undefined {
   }
 }
 
-/** What a caller is told of a failure; undefined when it is none of his business. */
-export function problemOf(error: unknown): Problem | undefined {
+const tooLarge = (bytes: number): string =>
+  `The body may have ${bytes} bytes here: send less at a time, in several requests. Who runs the gateway sets it (gateway.body).`;
+
+/** What a caller is told of a failure; undefined when it is none of his business. `bodyBytes` are what a body may have. */
+export function problemOf(error: unknown, bodyBytes?: number): Problem | undefined {
   if (error instanceof Problem) return error;
   if (error instanceof MillraceError) return ofMillrace(error);
   if (!hasFields(error)) return undefined;
@@ -79,7 +82,7 @@ export function problemOf(error: unknown): Problem | undefined {
   const status = statusOf(error);
   if (status === undefined) return undefined;
   const [title, detail] = ofFramework[status] ?? ['Bad request', 'The request can not be taken.'];
-  return new Problem(status, title, detail);
+  return new Problem(status, title, status === 413 && bodyBytes !== undefined ? tooLarge(bodyBytes) : detail);
 }
 
 /** The body of a problem (RFC 9457). */
