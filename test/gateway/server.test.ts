@@ -139,10 +139,14 @@ describe('the server of the gateway', () => {
     assert.equal((await gateway.get('/echo')).headers.get('allow'), 'POST');
   });
 
-  it('refuses bodies that are too large, of another type, or no JSON', async () => {
+  it('refuses bodies that are too large, of another type, or no JSON, and says what it takes', async () => {
     const json = { headers: { 'content-type': 'application/json' } };
-    assert.equal((await gateway.post('/echo', { text: 'x'.repeat(1100) })).status, 413);
-    assert.equal((await gateway.post('/echo', '<x/>', { headers: { 'content-type': 'application/xml' } })).status, 415);
+    const large = await gateway.post('/echo', { text: 'x'.repeat(1100) });
+    assert.equal(large.status, 413);
+    assert.match(large.json.detail, /^The body may have 1024 bytes here: send less at a time/);
+    const xml = await gateway.post('/echo', '<x/>', { headers: { 'content-type': 'application/xml' } });
+    assert.equal(xml.status, 415);
+    assert.match(xml.json.detail, /send it with "content-type: application\/json"/);
     const broken = await gateway.post('/echo', '{"card": 4111111111111111', json);
     assert.equal(broken.status, 400);
     assert.doesNotMatch(broken.text, /4111/);
