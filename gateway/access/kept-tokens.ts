@@ -19,7 +19,12 @@ interface Lookup {
 }
 
 const unavailable = (cause?: unknown): Problem =>
-  new Problem(503, 'Unavailable', 'Tokens can not be checked just now; try again.', { headers: { 'retry-after': '1' }, cause });
+  new Problem(
+    503,
+    'Unavailable',
+    'Tokens can not be checked just now: the warehouse that has them does not answer. Try again; JWTs, and posts that are signed ("verify"), are checked without it.',
+    { headers: { 'retry-after': '1' }, cause },
+  );
 
 /** Tokens by id, each read from the books at most twice a second; without books nobody is let in. */
 export class KeptTokens {

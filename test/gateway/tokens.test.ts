@@ -134,8 +134,9 @@ describe('tokens of the gateway', () => {
       assert.equal((await other.ask('/api/customers', token)).status, 200);
       other.books.isAway = true;
       await until(async () => (await other.ask('/api/customers', token)).status === 503, 'refusal');
-      const { headers } = await other.ask('/api/customers', newToken().token);
+      const { headers, body } = await other.ask('/api/customers', newToken().token);
       assert.equal(headers.get('retry-after'), '1');
+      assert.match(String(body['detail']), /the warehouse that has them does not answer\. Try again; JWTs, and posts that are signed/);
       assert.equal((await other.ask('/public')).status, 200);
       other.books.isAway = false;
       assert.equal((await other.ask('/api/customers', token)).status, 200);
