@@ -131,7 +131,7 @@ declare module 'fastify' {
     /** Set before handlers run, but for public routes and pages; `anonymous` where an API has that role. */
     caller: Caller;
     /** For the access log. */
-    noted: { api?: string; cache?: Answer['state']; gone?: boolean };
+    noted: { api?: string; cache?: Answer['state']; gone?: boolean; bytes?: number };
   }
   interface FastifyContextConfig {
     access?: Access;

@@ -4,6 +4,7 @@ import { Standing } from '../access/standing.ts';
 import { queryOf } from '../address.ts';
 import type { GatewayContext, Part } from '../context.ts';
 import { whenGone } from '../operation/gone.ts';
+import { counted } from '../operation/sent.ts';
 import { badRequest, type Detail } from '../problem.ts';
 import { readChangesCursor, requireKept } from './cursor.ts';
 import { RecentChanges } from './recent.ts';
@@ -78,7 +79,7 @@ async function follow(following: Following, request: FastifyRequest, reply: Fast
   if (context.draining.aborted) end();
   return reply
     .headers({ ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
-    .send(Readable.from(text));
+    .send(Readable.from(counted(request, text)));
 }
 
 async function endWhenRefused({ context, standing }: Following, { caller, id }: FastifyRequest, ending: AbortController): Promise<void> {

@@ -19,10 +19,11 @@ export function logAccess(server: FastifyInstance, log: GatewayLog, metrics: Met
   });
 }
 
-const bytesOf = (reply: FastifyReply): number | undefined => {
-  const length = Number(reply.getHeader('content-length'));
-  return Number.isFinite(length) ? length : undefined;
-};
+/** Bytes of the body; of a stream its own note counts. */
+function bytesOf({ method }: FastifyRequest, reply: FastifyReply): number {
+  const length = method === 'HEAD' ? 0 : Number(reply.getHeader('content-length') ?? 0);
+  return Number.isFinite(length) ? length : 0;
+}
 
 interface Meter {
   readonly count: () => void;
@@ -58,7 +59,7 @@ function note(request: FastifyRequest, reply: FastifyReply, log: GatewayLog, met
       route,
       status,
       ms: Math.round(elapsedTime * 10) / 10,
-      bytes: bytesOf(reply),
+      bytes: bytesOf(request, reply),
       // Undefined where no token was asked for.
       caller: callerOf(request),
       ...noted,

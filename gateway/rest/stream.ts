@@ -4,6 +4,7 @@ import type { DatasetRead } from '../../schema/dataset.ts';
 import { Standing } from '../access/standing.ts';
 import type { GatewayContext } from '../context.ts';
 import { whenGone } from '../operation/gone.ts';
+import { counted } from '../operation/sent.ts';
 import { Problem } from '../problem.ts';
 import type { View } from '../view.ts';
 import { callOf } from './answers.ts';
@@ -37,7 +38,10 @@ export async function sendStream(
   const standing = new Standing(context.books, context.definition.project);
   return reply.send(
     Readable.from(
-      rest(first, rows, () => standing.isGood(request.caller)),
+      counted(
+        request,
+        rest(first, rows, () => standing.isGood(request.caller)),
+      ),
       { objectMode: false },
     ),
   );

@@ -36,6 +36,22 @@ describe('streams over REST', () => {
       )
     ).length;
 
+  it('are in the access log with the bytes that they had, as are all answers', async () => {
+    const bytesOf = async (path: string, method: string): Promise<readonly [sent: number, logged: unknown]> => {
+      const { headers, text } = await gateway.get(path, { token, method });
+      const isLine = ({ fields }: { readonly fields: Readonly<Record<string, unknown>> }): boolean =>
+        fields['request'] === headers.get('x-request-id');
+      await until(() => gateway.log.some(isLine));
+      return [Buffer.byteLength(text), gateway.log.find(isLine)?.fields['bytes']];
+    };
+    for (const path of ['/api/wide?format=ndjson&limit=3000', '/api/wide?format=csv&limit=5', '/api/wide?limit=5', '/api/none', '/docs']) {
+      const [sent, logged] = await bytesOf(path, 'GET');
+      assert.ok(sent > 0, path);
+      assert.equal(logged, sent, path);
+    }
+    assert.deepEqual(await bytesOf('/api/wide?limit=5', 'HEAD'), [0, 0]);
+  });
+
   it('end the session of a client that goes away between rows', async () => {
     const gone = new AbortController();
     const answer = await open('/api/wide?format=ndjson', gone.signal);
