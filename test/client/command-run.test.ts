@@ -34,6 +34,18 @@ models:`,
     );
 }
 
+/** Does something while no read of the view `slow` comes to its end, however long the machine takes for it. */
+async function holding(url: string, work: () => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query('SELECT pg_advisory_lock(1)');
+    await work();
+  } finally {
+    await client.end();
+  }
+}
+
 /** Everything in a history that was bytes. */
 function payloadTexts(value: unknown): readonly string[] {
   if (value instanceof Uint8Array) return [Buffer.from(value).toString()];
@@ -63,7 +75,12 @@ describe('millrace, with a project and servers', function () {
       shop,
       `CREATE TABLE orders (id int PRIMARY KEY, changed_at timestamptz); INSERT INTO orders SELECT n, now() - interval '1 hour' FROM generate_series(1, 100) n`,
     );
-    await query(shop, `CREATE VIEW slow AS SELECT n, pg_sleep(0.5) IS NULL AS slept FROM generate_series(1, 6) n`);
+    await query(
+      shop,
+      `CREATE FUNCTION is_held() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+         WHILE NOT pg_try_advisory_xact_lock_shared(1) LOOP PERFORM pg_sleep(0.05); END LOOP; RETURN false; END $$`,
+    );
+    await query(shop, `CREATE VIEW slow AS SELECT n, pg_sleep(0.5) IS NULL AS slept FROM generate_series(1, 6) n, is_held()`);
     const folder = await mkdtemp(join(tmpdir(), 'millrace-command-'));
     const address = await temporalAddress();
     place = {
@@ -271,13 +288,15 @@ describe('millrace, with a project and servers', function () {
       const refused = await run(place, 'run', 'shop', '--full-refresh', '--yes', '--detach');
       assert.equal(refused.code, 1);
       assert.match(refused.stderr, /shop is running already .*millrace cancel shop/);
-      const joined = start(place, ['run', 'shop']);
-      await joined.until('joined the run under way');
-      await joined.until('slow: running');
-      const cancelled = await run(place, 'cancel', 'shop');
-      assert.equal(cancelled.code, 0, cancelled.stderr);
-      assert.match(cancelled.stdout, /shop: cancelled; rows, cursor and books are as they were/);
-      assert.equal((await joined.ended).code, 1);
+      await holding(shop, async () => {
+        const joined = start(place, ['run', 'shop']);
+        await joined.until('joined the run under way');
+        await joined.until('slow: running');
+        const cancelled = await run(place, 'cancel', 'shop');
+        assert.equal(cancelled.code, 0, cancelled.stderr);
+        assert.match(cancelled.stdout, /shop: cancelled; rows, cursor and books are as they were/);
+        assert.equal((await joined.ended).code, 1);
+      });
     });
 
     it('an interrupted run goes on with its worker, which SIGTERM drains', async () => {
