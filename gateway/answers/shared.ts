@@ -4,7 +4,7 @@ import type { GatewayLog } from '../context.ts';
 import type { KeptAnswer } from './kept.ts';
 
 /** What else is kept is made of it. */
-export type SharedAnswer = Omit<KeptAnswer, 'link'>;
+type SharedAnswer = Omit<KeptAnswer, 'link'>;
 
 /** Answers that gateways of the project share. It never fails: without the server there are none. */
 export interface SharedAnswers {
