@@ -110,7 +110,7 @@ function newQuestions(): Questions {
 
 function list(context: GatewayContext, questions: Questions, asked: Asked): FastifyReply | Promise<FastifyReply> {
   const { request, reply, view, path, query } = asked;
-  const format = listFormat(request.headers.accept, query);
+  const format = listFormat(request.headers.accept, query, () => questions.list(asked, 'json'));
   const question = questions.list(asked, format);
   const { read, views } = question;
   if (format !== 'json') return sendStream(context, request, reply, { read, views, format });
@@ -122,11 +122,27 @@ function list(context: GatewayContext, questions: Questions, asked: Asked): Fast
   return after(answer, (read) => sendJson(context, request, reply, view.name, read));
 }
 
-function listFormat(accept: string | undefined, query: string): Format {
-  const given = query.includes('format=') ? parametersOf(query).find(({ name }) => name === 'format')?.value : undefined;
-  if (given === undefined) return formatOf(accept, ['json', 'ndjson', 'csv']);
-  if (given === 'json' || given === 'ndjson' || given === 'csv') return given;
-  throw badRequest([{ at: 'format', message: 'must be json, ndjson or csv' }]);
+/** Throws 406, or 400 with all else that `others` finds wrong. */
+function listFormat(accept: string | undefined, query: string, others: () => unknown): Format {
+  try {
+    const given = query.includes('format=') ? parametersOf(query).find(({ name }) => name === 'format')?.value : undefined;
+    if (given === undefined) return formatOf(accept, ['json', 'ndjson', 'csv']);
+    if (given === 'json' || given === 'ndjson' || given === 'csv') return given;
+    throw badRequest([{ at: 'format', message: 'must be json, ndjson or csv' }]);
+  } catch (error) {
+    throw error instanceof Problem ? withOthers(error, others) : error;
+  }
+}
+
+/** The refusal with all that is wrong beside it. */
+function withOthers(problem: Problem, others: () => unknown): Problem {
+  try {
+    others();
+    return problem;
+  } catch (error) {
+    if (!(error instanceof Problem) || error.errors.length === 0) return problem;
+    return badRequest([...problem.errors, ...error.errors]);
+  }
 }
 
 async function get(context: GatewayContext, questions: Questions, asked: Asked): Promise<FastifyReply> {

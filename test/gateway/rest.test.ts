@@ -212,6 +212,17 @@ describe('REST', () => {
     assert.match(csv.headers.get('content-type') ?? '', /text\/csv/);
   });
 
+  it('says of a format or a type that is not there what else is wrong, too', async () => {
+    const ats = async (query: string, headers = {}): Promise<unknown> => {
+      const { status, json } = await gateway.get(`/api/customers?${query}`, { token: analyst, headers });
+      return [status, (json.errors ?? []).map(({ at }: { at: string }) => at)];
+    };
+    assert.deepEqual(await ats('format=cvs&limit=0&plann=pro'), [400, ['format', 'plann', 'limit']]);
+    assert.deepEqual(await ats('format=cvs'), [400, ['format']]);
+    assert.deepEqual(await ats('limit=0', { accept: 'image/png' }), [400, ['limit']]);
+    assert.deepEqual(await ats('limit=1', { accept: 'image/png' }), [406, []]);
+  });
+
   it('streams all rows, or as many as are wanted, from a cursor on', async () => {
     const all = await gateway.get('/api/customers?format=ndjson&fields=customer_id', { token: analyst });
     assert.equal(all.text.trimEnd().split('\n').length, 40);
