@@ -37,6 +37,12 @@ function eventOf(change: Change, seen: SeenChange): string {
   return `event: committed\nid: ${id}\ndata: ${JSON.stringify({ id, ...seen, at: change.at })}\n\n`;
 }
 
+/** Where the reader is. It has data, for some clients keep no id without. */
+function placeOf(position: bigint): string {
+  const id = cursorOf(position);
+  return `event: cursor\nid: ${id}\ndata: ${JSON.stringify({ id })}\n\n`;
+}
+
 /**
  * The text of a stream of server-sent events, as far as its reader takes it: nothing is read ahead but a batch. The cursor is told from
  * the beginning and with each sign of life, also of changes that the caller doesn't see.
@@ -44,7 +50,7 @@ function eventOf(change: Change, seen: SeenChange): string {
 export async function* changesText({ recent, from, see, settle, signal, times, cut }: StreamOptions): AsyncGenerator<string> {
   let position = from;
   const retry = (): string => `retry: ${Math.round(times.retry * (1 + Math.random()))}\n`;
-  let text = `${retry()}id: ${cursorOf(position)}\n\n`;
+  let text = `${retry()}${placeOf(position)}`;
   while (!signal.aborted) {
     if (text !== '') {
       const stuck = setTimeout(cut, times.patience);
@@ -64,7 +70,7 @@ export async function* changesText({ recent, from, see, settle, signal, times, c
       })
       .join('');
     if (next.changes.length > 0) continue;
-    if (!(await recent.wait(position, times.heartbeat, signal))) text = `: \nid: ${cursorOf(position)}\n\n`;
+    if (!(await recent.wait(position, times.heartbeat, signal))) text = placeOf(position);
   }
   yield `${retry()}\n`;
 }

@@ -1,5 +1,6 @@
-import { getNamedType } from 'graphql';
+import { getNamedType, type FieldNode } from 'graphql';
 import type { AggregateMember, DatasetAggregate, MeasureFunction } from '../../schema/dataset.ts';
+import { mostGroups } from '../groups.ts';
 import { columnsOf } from '../read.ts';
 import { rulesOf } from '../view.ts';
 import type { AggregateType } from './aggregate-type.ts';
@@ -7,6 +8,7 @@ import { filterOf } from './filter.ts';
 import { inputFailure } from './failure.ts';
 import { limitOf, type Arguments } from './page.ts';
 import type { Planner } from './plan.ts';
+import type { RowType } from './row-type.ts';
 import { fieldsBelow, type Selected } from './selection.ts';
 
 /** The request of groups of rows. */
@@ -15,7 +17,7 @@ export function planAggregate(planner: Planner, groups: AggregateType, field: Se
   const [node] = field.nodes;
   const { operation, caller } = planner.planning;
   const groupBy: readonly string[] = Array.isArray(given['groupBy']) ? [...new Set<string>(given['groupBy'])] : [];
-  const limit = limitOf(rows, 'first', given['first'], rows.view.limit.default, node);
+  const limit = groupsOf(rows, groupBy, given, node);
   planner.spend(node, 1 + limit);
   const filter = filterOf(rows, given['filter'], node);
 
@@ -64,6 +66,13 @@ export function planAggregate(planner: Planner, groups: AggregateType, field: Se
     members: fieldsBelow(operation, field).map(member),
     limit,
   };
+}
+
+/** How many groups are read: one more than may be given where the caller doesn't say how many he wants, so that none is missing unnoticed. */
+function groupsOf(rows: RowType, groupBy: readonly string[], given: Arguments, node: FieldNode): number {
+  if (groupBy.length === 0) return 1;
+  if (given['first'] === undefined || given['first'] === null) return mostGroups + 1;
+  return limitOf(rows, 'first', given['first'], mostGroups, node);
 }
 
 const partName = ({ object }: AggregateType, part: string): string => getNamedType(object.getFields()[part]!.type).name;

@@ -2,9 +2,10 @@ import { executeSync, getVariableValues, Kind, type DocumentNode, type Operation
 import type { RootMember } from '../../schema/dataset.ts';
 import type { Caller } from '../caller.ts';
 import type { Answer, Answers } from '../context.ts';
+import { hasMoreItems, mostGroups } from '../groups.ts';
 import { changedMeanwhile } from '../operation/failures.ts';
 import { coded, type ValidDocument } from './document.ts';
-import { Failure } from './failure.ts';
+import { Failure, inputFailure } from './failure.ts';
 import { Planner, type Planning } from './plan.ts';
 import type { RoleSchema } from './role-schema.ts';
 import { fieldsOf, type Operation, type Selected } from './selection.ts';
@@ -111,8 +112,8 @@ export interface AnswerOptions {
 /** Has a plan answered: one statement, but where the warehouses differ. */
 export async function answer(plan: OperationPlan, answers: Answers, { question, caller, again }: AnswerOptions): Promise<Answered> {
   const { apis, reads, parts } = plan;
-  const read = async (part: ReadPart, index: number): Promise<Answer> =>
-    await answers.read({
+  const read = async (part: ReadPart, index: number): Promise<Answer> => {
+    const found = await answers.read({
       caller,
       question: parts.length === 1 ? question : `${index} ${question}`,
       warehouse: part.warehouse,
@@ -120,6 +121,9 @@ export async function answer(plan: OperationPlan, answers: Answers, { question, 
       reads,
       request: () => sameRead(again(), part, index).request,
     });
+    if (mayLackGroups(part) && hasMoreItems(found.body, mostGroups)) throw tooManyGroups();
+    return found;
+  };
   const [first] = parts;
   if (parts.length === 1 && first?.kind === 'read') {
     const { body, etag, state } = await read(first, 0);
@@ -134,6 +138,12 @@ export async function answer(plan: OperationPlan, answers: Answers, { question, 
   );
   return { data: `{${texts.join(',')}}` };
 }
+
+const mayLackGroups = ({ request: { members } }: ReadPart): boolean =>
+  members.some((one) => one.kind === 'member' && one.request.kind === 'aggregate' && one.request.limit > mostGroups);
+
+const tooManyGroups = (): Failure =>
+  inputFailure(`A field with "groupBy" gives more than ${mostGroups} groups: filter rows, group by less, or say how many by "first".`);
 
 function sameRead({ parts }: OperationPlan, { warehouse }: ReadPart, index: number): ReadPart {
   const part = parts[index];

@@ -1,6 +1,7 @@
 import { GraphQLInt, GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, printSchema, type GraphQLFieldConfig } from 'graphql';
 import type { Catalog } from '../catalog.ts';
 import { viewOf, type View } from '../view.ts';
+import { mostGroups } from '../groups.ts';
 import { makeAggregateType, type AggregateType } from './aggregate-type.ts';
 import { listOf } from './connection-type.ts';
 import { createNames, typeName } from './names.ts';
@@ -100,7 +101,7 @@ function aggregateField(groups: AggregateType): GraphQLFieldConfig<unknown, unkn
       ...(groups.groupBy === undefined ? {} : { groupBy: { type: new GraphQLList(new GraphQLNonNull(groups.groupBy)) } }),
       first: {
         type: GraphQLInt,
-        description: `The first groups, in the order of \`groupBy\`. At most ${limit.max}. Default: ${limit.default}.`,
+        description: `The first groups, in the order of \`groupBy\`. At most ${limit.max}. Without it all groups; more than ${mostGroups} are refused.`,
       },
     },
     description: 'Rows counted and measured, in groups; without `groupBy`, all as one.',

@@ -25,19 +25,17 @@ export function prepareDrain(server: FastifyInstance, sockets: () => readonly Se
   // Each stream listens.
   setMaxListeners(0, ending.signal);
   let isDraining = false;
-  let isClosing = false;
   let closed: Promise<void> | undefined;
 
   server.addHook('onSend', (_request, reply, _payload, done) => {
-    // A connection that is kept open would be cut off in the middle of the next request.
-    if (isClosing) void reply.header('connection', 'close');
+    // From the notice on: a connection that is kept open would be cut off as the next request is written.
+    if (isDraining) void reply.header('connection', 'close');
     done();
   });
 
   async function end(): Promise<void> {
     isDraining = true;
     await wait(notice);
-    isClosing = true;
     ending.abort();
     const cut = setTimeout(() => sockets().forEach((one) => one.closeAllConnections()), longest);
     const idle = setInterval(() => sockets().forEach((one) => one.closeIdleConnections()), 100);

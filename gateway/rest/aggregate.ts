@@ -6,6 +6,7 @@ import {
   type MeasureFunction,
 } from '../../schema/dataset.ts';
 import type { Caller } from '../caller.ts';
+import { mostGroups } from '../groups.ts';
 import { badRequest } from '../problem.ts';
 import { columnsOf, isUsable } from '../read.ts';
 import { measuresOf } from '../values.ts';
@@ -14,9 +15,6 @@ import { bounds, masked } from './filters.ts';
 import { wrongOrder } from './level.ts';
 import { itemsOf, nearest, shown, type Parameter, Wrongs } from './parameters.ts';
 import { levelsOf, settings } from './question.ts';
-
-/** The most groups of an answer. */
-export const mostGroups = 1000;
 
 interface Measure {
   readonly function: MeasureFunction;
@@ -95,29 +93,4 @@ function membersOf(groupBy: readonly string[], measures: readonly Measure[]): re
     ...(ofRows ? [{ kind: 'measure', as: 'count', function: 'count' } as const] : []),
     ...ofColumns,
   ];
-}
-
-/** Whether the array under `data` has more items than these: the text is looked through, not parsed. */
-export function hasMoreItems(json: string, items: number): boolean {
-  let depth = 0;
-  let found = 0;
-  for (let at = 0; at < json.length; at++) {
-    const code = json.charCodeAt(at);
-    if (code === 0x22) at = endOfText(json, at);
-    else if (code === 0x7b || code === 0x5b) {
-      if (depth === 2 && ++found > items) return true;
-      depth++;
-    } else if (code === 0x7d || code === 0x5d) depth--;
-  }
-  return false;
-}
-
-/** Where the JSON text that begins at a quote ends. */
-function endOfText(json: string, start: number): number {
-  for (let at = start + 1; at < json.length; at++) {
-    const code = json.charCodeAt(at);
-    if (code === 0x5c) at++;
-    else if (code === 0x22) return at;
-  }
-  return json.length;
 }

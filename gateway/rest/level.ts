@@ -9,6 +9,9 @@ import { itemsOf, nearest, shown, type Parameter, type Wrongs } from './paramete
 const settingsOfMany = ['fields', 'sort', 'limit'] as const;
 const settingsOfOne = ['fields'] as const;
 
+/** Settings that are lists: written with commas, or given again for each item, as many clients do. */
+const listSettings: ReadonlySet<string> = new Set(['fields', 'include', 'sort', 'measures', 'group']);
+
 /** A dataset of a request: the one asked for, or a relation that it includes, with what the parameters say about it. */
 export class Level {
   readonly view: View;
@@ -67,8 +70,9 @@ export class Level {
   }
 
   #set(parameter: Parameter, name: string, wrongs: Wrongs): void {
-    if (this.given.has(name)) wrongs.add(parameter.name, 'is given twice');
-    this.given.set(name, parameter.value);
+    const before = this.given.get(name);
+    if (before !== undefined && !listSettings.has(name)) wrongs.add(parameter.name, 'is given twice');
+    this.given.set(name, before === undefined ? parameter.value : `${before},${parameter.value}`);
   }
 
   /** Groups have none. */

@@ -55,7 +55,7 @@ export function nearest(name: string, names: Iterable<string>): string {
   const wanted = name.slice(0, 64).toLowerCase();
   const [best] = [...names]
     .map((candidate) => ({ candidate, steps: distance(wanted, candidate.toLowerCase()) }))
-    .filter(({ candidate, steps }) => steps <= Math.max(1, Math.floor(candidate.length / 3)))
+    .filter(({ candidate, steps }) => steps < candidate.length && steps <= Math.max(1, Math.floor(candidate.length / 3)))
     .toSorted((one, other) => one.steps - other.steps);
   return best === undefined ? '' : `; did you mean "${best.candidate}"?`;
 }

@@ -34,8 +34,7 @@ export function levelsOf(
     wrongs.add('query', `may have at most ${bounds.filters} parameters`);
     return root;
   }
-  const include = names.includes('include') ? parameters.find(({ name }) => name === 'include') : undefined;
-  const paths = include === undefined ? [] : itemsOf(include.value);
+  const paths = names.includes('include') ? parameters.filter(({ name }) => name === 'include').flatMap(({ value }) => itemsOf(value)) : [];
   if (paths.length > bounds.relations) wrongs.add('include', `may have at most ${bounds.relations} items`);
   for (const path of paths.slice(0, bounds.relations)) root.include(path, wrongs);
   for (const parameter of parameters) root.take(parameter, parameter.name, wrongs);

@@ -11,6 +11,7 @@ export interface Following extends AsyncDisposable {
   /** The last id that was told, also without an event. */
   readonly cursor: string;
   readonly retry: number | undefined;
+  /** How often it was told where it is. */
   readonly heartbeats: number;
   /** Comes when the stream has ended, however. */
   readonly ended: Promise<'end' | 'broken'>;
@@ -33,13 +34,14 @@ export async function followChanges(
       const at = line.indexOf(':');
       return [line.slice(0, at), line.slice(at + 1).trimStart()];
     });
-    const data = fields.find(([name]) => name === 'data')?.[1];
-    for (const [name, value] of fields) {
-      if (name === 'id') state.cursor = value;
-      if (name === 'retry') state.retry = Number(value);
-      if (name === '') state.heartbeats += 1;
-    }
-    if (data !== undefined) events.push({ id: state.cursor, data: JSON.parse(data) as ReadEvent['data'] });
+    const found = new Map(fields);
+    const [data, id, retry] = [found.get('data'), found.get('id'), found.get('retry')];
+    if (retry !== undefined) state.retry = Number(retry);
+    // As the client `eventsource` reads: an id without data is nothing.
+    if (data === undefined || id === undefined) return;
+    state.cursor = id;
+    if (found.get('event') === 'cursor') state.heartbeats += 1;
+    else events.push({ id, data: JSON.parse(data) as ReadEvent['data'] });
   };
   const read = async (): Promise<'end' | 'broken'> => {
     let rest = '';

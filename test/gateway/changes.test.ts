@@ -192,7 +192,7 @@ describe('the gateway: streams of changes end and come back', function () {
     const before = stream.cursor;
     await gateway.announce('raw.unseen');
     await until(() => stream.cursor !== before);
-    assert.ok(stream.heartbeats > 0 && stream.events.length === 0);
+    assert.ok(stream.heartbeats > 1 && stream.events.length === 0);
   });
 
   it('ends within seconds when the token is revoked or expires', async () => {

@@ -91,6 +91,20 @@ describe('REST', () => {
     }
   });
 
+  it('takes a list with commas, or given again for each item', async () => {
+    const of = async (query: string): Promise<unknown> => (await gateway.get(query, { token: analyst })).json;
+    assert.deepEqual(
+      await of('/api/customers?sort=plan&sort=-name&fields=plan&fields=name&limit=9'),
+      await of('/api/customers?sort=plan,-name&fields=plan,name&limit=9'),
+    );
+    assert.deepEqual(
+      await of('/aggregate/customers?group=plan&group=active&measures=count&measures=max:name'),
+      await of('/aggregate/customers?group=plan,active&measures=count,max:name'),
+    );
+    const twice = await gateway.get('/api/customers?limit=1&limit=2', { token: analyst });
+    assert.match(JSON.stringify(twice.json), /is given twice/);
+  });
+
   it('counts, exactly and by estimate', async () => {
     assert.equal((await gateway.get('/api/customers?plan=pro&limit=1&count=exact', { token: analyst })).json.count, 14);
     assert.equal(typeof (await gateway.get('/api/customers?limit=1&count=estimated', { token: analyst })).json.count, 'number');
