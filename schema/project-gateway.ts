@@ -130,7 +130,10 @@ export const gatewaySettings = z
       .int()
       .min(1)
       .max(200)
-      .meta({ description: 'Connections to the warehouse.', default: gatewayDefaults.connections })
+      .meta({
+        description: 'Connections to the warehouse. Exports (NDJSON, CSV) have half of them at a time; more are told to come back (503).',
+        default: gatewayDefaults.connections,
+      })
       .optional(),
     cache_size: size().meta({ description: 'Memory that kept answers may take.', default: gatewayDefaults.cache_size }).optional(),
     graphql: z
