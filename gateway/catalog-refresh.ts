@@ -161,7 +161,7 @@ export class FollowedCatalog implements LiveCatalog {
     if (this.#doubted.has(name)) return;
     this.#doubted.add(name);
     const remedy =
-      'give the stream that loads the table this key, or a table of your own a primary key; millrace check counts the rows that the columns do not tell apart';
+      'give the table a primary key, also where a stream of mode append loads it (events, too, which come once but have no such index); one of mode merge or replace with this key gives it by itself; millrace check counts the rows that the columns do not tell apart';
     this.#log.warn({ api: name, dataset, key }, `nothing proves that the key is unique, and pages are wrong where it isn't: ${remedy}`);
   }
 

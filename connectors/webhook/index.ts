@@ -42,7 +42,7 @@ export async function postAlert(settings: unknown, message: Message, options: Po
     throw error instanceof MillraceError && error.code === 'unknown' ? new MillraceError('unavailable', error.message) : error;
   });
   if (response === undefined) return false;
-  const problem = problemOf(response);
+  const problem = problemOf(response, 'it refuses the message: check its template');
   if (problem === undefined) return true;
   const retry = problem.code === 'rate-limited' ? { retryAfter: retryAfter(response) } : {};
   throw new MillraceError(problem.code, `connection ${name}: ${sentenceOf(response, problem)}`, retry);
@@ -69,7 +69,7 @@ export async function postChange(
   const headers = { 'millrace-delivery': delivery, ...signed };
   try {
     const response = await post(parsed, { name, what: 'the change', signal, headers, body });
-    const problem = response === undefined ? undefined : problemOf(response);
+    const problem = response === undefined ? undefined : problemOf(response, 'it refuses the change');
     if (response === undefined || problem === undefined) return { kind: 'taken' };
     const wait = waitOf(response.headers, Date.now());
     const lasting = !passing.has(problem.code);
@@ -122,12 +122,12 @@ const problems: Readonly<Record<number, Problem>> = {
   429: { code: 'rate-limited', remedy: 'it is tried again later' },
 };
 
-/** What an answer other than 2xx means. */
-function problemOf({ status }: IncomingAnswer): Problem | undefined {
+/** What an answer other than 2xx means; `refused` says it of those that nothing else is known of. */
+function problemOf({ status }: IncomingAnswer, refused: string): Problem | undefined {
   if (status >= 200 && status < 300) return undefined;
   if (status >= 500) return { code: 'unavailable', remedy: 'it is tried again' };
   if (status >= 300 && status < 400) return { code: 'config', remedy: 'redirects are not followed: give the final url' };
-  return problems[status] ?? { code: 'config', remedy: 'it refuses the message: check its template' };
+  return problems[status] ?? { code: 'config', remedy: refused };
 }
 
 /** Milliseconds that the answer asks to wait, from a second to an hour. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { postAlert, type Message } from '../../connectors/webhook/index.ts';
+import { postAlert, postChange, type Message } from '../../connectors/webhook/index.ts';
 import { guardedLookup, isPublicAddress } from '../../connectors/http/egress.ts';
 import { MillraceError } from '../../schema/errors.ts';
 
@@ -84,6 +84,17 @@ describe('webhook', () => {
       });
     }
     assert.equal(received.length, 6, 'a redirect was followed');
+  });
+
+  it('says what the other side answered, and speaks of a template only where one was used', async () => {
+    status = 422;
+    const { signal } = options();
+    assert.deepEqual(await postChange(settings(), { delivery: '1-a', body: '{"id":"1-a"}' }, { name: 'ops', signal }), {
+      kind: 'refused',
+      reason: 'the webhook answered HTTP 422; it refuses the change',
+      lasting: true,
+    });
+    await assert.rejects(postAlert(settings(), message, options()), /HTTP 422; it refuses the message: check its template/);
   });
 
   it('waits as long as the other side asks', async () => {

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { taskQueueOf } from '../../client/names.ts';
 import { ingestWaker, ingestWorkflowId, retryIngest } from '../../client/wake-ingest.ts';
 import { sealedNumbers } from '../../connectors/ingest/segments.ts';
+import { openDatasets } from '../../connectors/postgres/datasets/datasets.ts';
 import { standingOf } from '../../client/standing.ts';
+import { isProvenKey } from '../../schema/dataset.ts';
 import type { ModelDefinition, PipelineDefinition } from '../../schema/definition.ts';
 import type { IngestReport } from '../../schema/ingest.ts';
 import { clicksPipeline, openIngestGateway } from '../kits/ingest.ts';
@@ -63,6 +65,32 @@ describe('The workflow of events', function () {
     assert.equal(row?.['price'], '0.10000000000000000001');
     assert.equal(row?.['page'], '{"n": 12345678901234567890.5}');
     assert.match(row?.['at'] ?? '', /2026-01-31 1\d:00:00.123456/);
+  });
+
+  it('a primary key that the table was given by hand stays, proves the key, and loads go on', async () => {
+    await using at = await open();
+    await at.gateway.post({ event_id: 'a' });
+    await until(async () => (await at.rows()).length === 1, 'one event');
+    const proven = async (): Promise<boolean> => {
+      await using datasets = await openDatasets({ type: 'postgres', url: at.database }, 'warehouse', {
+        timeout: 5_000,
+        exportTimeout: 5_000,
+        connections: 1,
+      });
+      return isProvenKey(await datasets.describe({ kind: 'table', schema: 'landed', table: 'clicks' }), ['event_id']);
+    };
+    assert.equal(await proven(), false);
+    await sql(at.database, 'ALTER TABLE landed.clicks ADD PRIMARY KEY (event_id)');
+    assert.equal(await proven(), true);
+    await using other = await openIngestGateway({
+      project: at.project.project,
+      staging: join(at.project.folder, 'staging'),
+      wake: async () => await ingestWaker(at.project.client, [{ definition: at.definition, hash: 'one' }])('clicks'),
+    });
+    await other.post([{ event_id: 'a' }, { event_id: 'b' }]);
+    await until(async () => (await at.rows()).length === 2, 'two events');
+    await until(async () => (await at.report()).duplicates === 1, 'duplicate');
+    assert.deepEqual([await proven(), (await at.report()).notes], [true, undefined]);
   });
 
   it('drops an event that came before, whenever that was', async () => {
