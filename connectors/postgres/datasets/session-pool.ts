@@ -43,7 +43,7 @@ export async function openDatasetSession({ settings, what, role, timeout }: Sess
 }
 
 interface Waiter {
-  /** The how manieth it was to come. */
+  /** Its place in the order of arrival. */
   readonly no: number;
   readonly give: (session: PooledSession) => void;
   readonly fail: (error: unknown) => void;
@@ -136,7 +136,7 @@ export class SessionPool implements AsyncDisposable {
     this.#openMore();
   }
 
-  /** Tells those who waited as the attempt began: what failed before somebody came is nothing to him. */
+  /** Tells those who waited as the attempt began: what began before somebody came says nothing about his. */
   #failed(error: unknown, came: number): void {
     const old = this.#waiters.filter(({ no }) => no <= came).length;
     // Where nothing is open nobody comes to give a session back.
